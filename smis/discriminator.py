@@ -1,0 +1,58 @@
+"""The discriminator: two PatchGANs, one on the image, one on the image at half size (section 3.4)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from smis.layers import LEAK
+
+__all__ = ["MultiscaleDiscriminator", "PatchDiscriminator"]
+
+
+class PatchDiscriminator(nn.Module):
+    """Convolutions 4x4 that end in a map of scores: one score per patch of the image.
+
+    Stride 2 but for the last inner convolution and the score; spectral norm and instance norm on the inner ones.
+    """
+
+    def __init__(self, wide_in: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        for number, width in enumerate(widths):
+            first, last = number == 0, number == len(widths) - 1
+            conv: nn.Module = nn.Conv2d(wide_in, width, 4, stride=1 if last else 2, padding=2, bias=first)
+            if not first:
+                conv = nn.Sequential(spectral_norm(conv), nn.InstanceNorm2d(width))
+            stages.append(nn.Sequential(conv, nn.LeakyReLU(LEAK)))
+            wide_in = width
+        self.stages = nn.ModuleList(stages)
+        self.score = nn.Conv2d(wide_in, 1, 4, padding=2)
+
+    def forward(self, pairs: Tensor) -> list[Tensor]:
+        """`(B, C + 3, H, W)` -> the activations of every stage, then the score map `(B, 1, h, w)`."""
+        outputs = []
+        for stage in self.stages:
+            pairs = stage(pairs)
+            outputs.append(pairs)
+        return [*outputs, self.score(pairs)]
+
+
+class MultiscaleDiscriminator(nn.Module):
+    """The same judge at full and at half size. It sees mask and image together."""
+
+    def __init__(self, classes: int, widths: tuple[int, ...], scales: int = 2) -> None:
+        super().__init__()
+        self.judges = nn.ModuleList(PatchDiscriminator(classes + 3, widths) for _ in range(scales))
+
+    def forward(self, images: Tensor, mask: Tensor) -> list[list[Tensor]]:
+        """images `(B, 3, H, W)`, mask `(B, C, H, W)` -> per scale the list of `PatchDiscriminator`."""
+        pairs = torch.cat([mask, images], 1)  # (B, C + 3, H, W)
+        outputs = []
+        for number, judge in enumerate(self.judges):
+            if number:
+                pairs = F.avg_pool2d(pairs, 3, stride=2, padding=1, count_include_pad=False)
+            outputs.append(judge(pairs))
+        return outputs

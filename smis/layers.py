@@ -1,0 +1,120 @@
+"""The building blocks: one-hot masks, spectral norm, CG-Norm and the CG-Block.
+
+Everything here is made of *grouped convolutions*: the channels fall into `groups` equal parts, and an output
+channel sees only the input channels of its own part. With as many groups as classes, class stays apart from class.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from smis.neighbourhoods import Neighbourhoods
+
+__all__ = ["CGBlock", "CGNorm", "init_weights", "one_hot", "spectral_conv"]
+
+LEAK = 0.2  # slope of every LeakyReLU in the paper's networks
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Label map `(B, H, W)` of class ids to a one-hot mask `(B, classes, H, W)` of 0. and 1.
+
+    Raises:
+        ValueError: labels of another shape or type, or an id outside `0..classes-1`.
+
+    >>> one_hot(torch.tensor([[[0, 1]]]), 2)[0, 1]
+    tensor([[0., 1.]])
+    """
+    if labels.ndim != 3 or labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"labels must be integers (B, H, W), got {labels.dtype} {tuple(labels.shape)}")
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest >= classes:
+        raise ValueError(
+            f"label ids must lie in 0..{classes - 1}, got {lowest}..{highest}: "
+            "remap the ids (255 often means 'ignore') before they come here"
+        )
+    ids = torch.arange(classes, device=labels.device).view(1, classes, 1, 1)
+    return (labels.unsqueeze(1) == ids).float()  # (B, C, H, W)
+
+
+def spectral_conv(
+    wide_in: int, wide_out: int, kernel: int, *, stride: int = 1, groups: int = 1, bias: bool = True
+) -> nn.Module:
+    """A grouped convolution whose weight is divided by its largest singular value."""
+    padding = kernel // 2
+    return spectral_norm(nn.Conv2d(wide_in, wide_out, kernel, stride, padding, groups=groups, bias=bias))
+
+
+class CGNorm(nn.Module):
+    """Conditional Group Normalization (section 3.3): batch norm, then scale and shift told by the mask.
+
+    F_out = BN(F) * (1 + gamma(M)) + beta(M)
+
+    gamma and beta come from the mask through two grouped convolutions. With `groups = C` the channels of class c
+    hear of class c's mask alone.
+    """
+
+    def __init__(self, channels: int, classes: int, hidden: int, groups: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.shared = nn.Conv2d(classes, hidden, 3, padding=1, groups=groups)
+        self.gamma = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
+        self.beta = nn.Conv2d(hidden, channels, 3, padding=1, groups=groups)
+
+    def modulation(self, mask: Tensor | Neighbourhoods) -> tuple[Tensor, Tensor]:
+        """gamma(M) and beta(M), each `(B, channels, h, w)`: convolved, or looked up. Equal to rounding."""
+        if isinstance(mask, Neighbourhoods):
+            hidden = mask.hidden(self.shared)  # (P, hidden)
+            return mask.lookup(hidden, self.gamma), mask.lookup(hidden, self.beta)
+        hidden = F.relu(self.shared(mask))  # (B, hidden, h, w)
+        return self.gamma(hidden), self.beta(hidden)
+
+    def forward(self, features: Tensor, mask: Tensor | Neighbourhoods) -> Tensor:
+        """features `(B, channels, h, w)`, mask `(B, C, h, w)` of the same size -> `(B, channels, h, w)`."""
+        gamma, beta = self.modulation(mask)
+        # F_out = BN(F) * (1 + gamma(M)) + beta(M)
+        return torch.addcmul(beta, self.norm(features), 1 + gamma)
+
+
+class CGBlock(nn.Module):
+    """Conditional Group Block (section 3.3): a residual block with CG-Norm in place of batch norm.
+
+    main:     CG-Norm, LReLU, conv 3x3, CG-Norm, LReLU, conv 3x3
+    shortcut: CG-Norm, conv 1x1 where the width changes, else the identity
+    """
+
+    def __init__(self, wide_in: int, wide_out: int, classes: int, hidden: int, groups: int) -> None:
+        super().__init__()
+        middle = min(wide_in, wide_out)
+        self.norm_0 = CGNorm(wide_in, classes, hidden, groups)
+        self.conv_0 = spectral_conv(wide_in, middle, 3, groups=groups)
+        self.norm_1 = CGNorm(middle, classes, hidden, groups)
+        self.conv_1 = spectral_conv(middle, wide_out, 3, groups=groups)
+        self.norm_s: CGNorm | None = None
+        if wide_in != wide_out:
+            self.norm_s = CGNorm(wide_in, classes, hidden, groups)
+            self.conv_s = spectral_conv(wide_in, wide_out, 1, groups=groups, bias=False)
+
+    def forward(self, features: Tensor, mask: Tensor | Neighbourhoods) -> Tensor:
+        """features `(B, wide_in, h, w)`, mask `(B, C, h, w)` -> `(B, wide_out, h, w)`."""
+        shortcut = features if self.norm_s is None else self.conv_s(self.norm_s(features, mask))
+        main = self.conv_0(F.leaky_relu(self.norm_0(features, mask), LEAK))
+        main = self.conv_1(F.leaky_relu(self.norm_1(main, mask), LEAK))
+        return shortcut + main
+
+
+def init_weights(network: nn.Module, gain: float = 0.02) -> None:
+    """Xavier-normal weights with the paper's gain, zero biases, in every convolution of `network`.
+
+    Raw weights of spectral-normed convolutions are drawn as well: their scale is divided out, their direction stays.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            parts = dict(module.named_parameters())
+            raw = parts.get("parametrizations.weight.original", parts.get("weight"))
+            assert raw is not None
+            nn.init.xavier_normal_(raw, gain=gain)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,169 @@
+"""GroupDNet: encoder and decoder together, saved to and loaded from one file without pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from smis.config import ConfigError, GroupDNetConfig
+from smis.decoder import GroupDecoder
+from smis.editing import ClassCodes
+from smis.encoder import GroupEncoder
+from smis.layers import init_weights
+
+__all__ = ["CheckpointError", "GroupDNet"]
+
+FORMAT = "smis-groupdnet-1"
+
+
+class CheckpointError(ValueError):
+    """A file that cannot be loaded as this checkpoint; the message says what it is and what to do."""
+
+
+class GroupDNet(nn.Module):
+    """Semantic mask to image with one latent code per class: O = G(Z, M).
+
+    `encode` gives the codes of real images, `sample` draws new ones, `decode` turns codes and a label map into an
+    image. Codes are `(B, C, D, h, w)`: class c owns `codes[:, c]`.
+    """
+
+    def __init__(self, config: GroupDNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = GroupEncoder(config)
+        self.decoder = GroupDecoder(config)
+        init_weights(self.decoder)
+
+    def _check(self, labels: Tensor, images: Tensor | None = None) -> None:
+        height, width = self.config.image_size
+        if labels.ndim != 3 or labels.shape[1:] != (height, width):
+            raise ValueError(
+                f"this network needs label maps (B, {height}, {width}), got {tuple(labels.shape)}: "
+                "resize them with nearest neighbour, never with blending"
+            )
+        if images is None:
+            return
+        if images.shape != (labels.shape[0], 3, height, width) or not images.is_floating_point():
+            raise ValueError(
+                f"this network needs RGB images ({labels.shape[0]}, 3, {height}, {width}) as floats in [-1, 1], "
+                f"got {images.dtype} {tuple(images.shape)}: convert grey or RGBA images to RGB first"
+            )
+
+    def encode(self, images: Tensor, labels: Tensor) -> ClassCodes:
+        """The mean codes of real images.
+
+        Args:
+            images: `(B, 3, H, W)` in [-1, 1].
+            labels: `(B, H, W)` integer class ids.
+
+        Raises:
+            ValueError: wrong shape, wrong type, or an id outside `0..C-1`.
+        """
+        self._check(labels, images)
+        mu, _ = self.encoder(images, labels)
+        ids = torch.arange(len(self.config.labels), device=labels.device)
+        present = (labels.flatten(1)[:, None] == ids[:, None]).any(2)  # (B, C)
+        return ClassCodes(mu, present)
+
+    def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
+        """Codes `(batch, C, D, h, w)` drawn from the prior N(0, 1)."""
+        c = self.config
+        shape = (batch, len(c.labels), c.latent_dim, *c.latent_size)
+        device = next(self.parameters()).device
+        return torch.randn(shape, generator=generator, device=device)
+
+    def decode(self, codes: Tensor, labels: Tensor) -> Tensor:
+        """codes `(B, C, D, h, w)`, labels `(B, H, W)` -> images `(B, 3, H, W)` in [-1, 1]. Raises `ValueError`."""
+        self._check(labels)
+        c = self.config
+        expected = (labels.shape[0], len(c.labels), c.latent_dim, *c.latent_size)
+        if tuple(codes.shape) != expected:
+            raise ValueError(f"codes must be {expected} for these labels, got {tuple(codes.shape)}")
+        return self.decoder(codes, labels)
+
+    def save(self, path: str | os.PathLike[str], provenance: dict[str, Any] | None = None, half: bool = True) -> None:
+        """Write one safetensors file, whole or not at all. Weights in half precision unless `half=False`.
+
+        Vectors (biases, running statistics, spectral norm) stay in float32: they are small and matter.
+        """
+        tensors = {
+            name: (value.half() if half and value.is_floating_point() and value.ndim > 1 else value).contiguous().cpu()
+            for name, value in self.state_dict().items()
+        }
+        header = {"format": FORMAT, "config": json.dumps(self.config.to_dict())}
+        header["provenance"] = json.dumps(provenance or {})
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+        try:
+            save_file(tensors, partial, metadata=header)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @staticmethod
+    def read_header(path: str | os.PathLike[str]) -> tuple[GroupDNetConfig, dict[str, Any]]:
+        """Config and provenance of a checkpoint, without its tensors. Raises `FileNotFoundError`, `CheckpointError`."""
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"there is no checkpoint {path}")
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+        except SafetensorError as error:
+            raise CheckpointError(
+                f"{path} is not a complete safetensors file ({error}): download or train it again"
+            ) from error
+        if header.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path} is a safetensors file of format {header.get('format')!r}, expected {FORMAT!r}: "
+                "only files written by GroupDNet.save can be loaded here"
+            )
+        try:
+            config = GroupDNetConfig.from_dict(json.loads(header["config"]))
+            provenance = json.loads(header.get("provenance", "{}"))
+        except (ConfigError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} holds a config that this version cannot read: {error}") from error
+        return config, provenance
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], device: str | torch.device = "cpu", config: GroupDNetConfig | None = None
+    ) -> GroupDNet:
+        """A network in eval mode, from a file that `save` wrote.
+
+        Args:
+            config: if given, the checkpoint must be of exactly this config.
+
+        Raises:
+            FileNotFoundError: no such file.
+            CheckpointError: no checkpoint, a damaged one, or one of another config; the message names the difference.
+        """
+        stored, _ = cls.read_header(path)
+        if config is not None and config != stored:
+            mine, theirs = config.to_dict(), stored.to_dict()
+            differ = "; ".join(f"{k}: {theirs[k]} in the file, {mine[k]} wanted" for k in mine if mine[k] != theirs[k])
+            raise CheckpointError(f"{path} is a checkpoint of another config ({differ})")
+        model = cls(stored)
+        own = model.state_dict()
+        with safe_open(path, framework="pt") as file:
+            keys = set(file.keys())
+            wrong = sorted(keys ^ set(own)) or [
+                k for k in sorted(keys) if tuple(file.get_slice(k).get_shape()) != tuple(own[k].shape)
+            ]
+            if wrong:
+                raise CheckpointError(
+                    f"{path} does not fit its own config: {len(wrong)} tensors differ, first {wrong[0]}"
+                )
+            state = {k: file.get_tensor(k).to(own[k].dtype) for k in keys}
+        bad = [k for k, v in state.items() if v.is_floating_point() and not torch.isfinite(v).all()]
+        if bad:
+            raise CheckpointError(f"{path} holds values that are not finite, first in {bad[0]}: the file is damaged")
+        model.load_state_dict(state)
+        return model.eval().to(device)

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from smis.encoder import GroupEncoder, class_boxes, sample_code, split_by_class
+from smis.layers import one_hot
+from tests.unit.networks import random_labels, shake, smoke
+
+
+def plain_split(images, labels, classes):
+    """The same by loops, as one would say it in words."""
+    batch, _, height, width = images.shape
+    out = torch.zeros(batch, classes, 3, height, width)
+    for b in range(batch):
+        for c in range(classes):
+            rows, cols = torch.nonzero(labels[b] == c, as_tuple=True)
+            if len(rows) == 0:
+                continue
+            cut = (images[b] * (labels[b] == c))[:, rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+            for y in range(height):
+                for x in range(width):
+                    out[b, c, :, y, x] = cut[:, y * cut.shape[1] // height, x * cut.shape[2] // width]
+    return out
+
+
+def test_split_equals_the_loops():
+    labels = torch.zeros(2, 12, 12, dtype=torch.long)
+    labels[0, 3:8, 2:4] = 1
+    labels[0, 5, 5] = 2
+    labels[1, :, 7:] = 3
+    images = torch.randn(2, 3, 12, 12)
+    torch.testing.assert_close(split_by_class(images, one_hot(labels, 5)), plain_split(images, labels, 5))
+
+
+def test_split_of_an_absent_class_is_zero_and_its_box_is_the_image():
+    mask = one_hot(torch.zeros(1, 6, 8, dtype=torch.long), 3)
+    assert (split_by_class(torch.ones(1, 3, 6, 8), mask)[0, 1:] == 0).all()
+    assert class_boxes(mask)[0, 1].tolist() == [0, 0, 6, 8]
+
+
+@pytest.mark.parametrize("norm", ["instance", "none"])
+def test_a_code_hears_of_its_own_class_only(norm):
+    encoder = GroupEncoder(smoke(**{"model.encoder_norm": norm}).model).eval()
+    shake(encoder)
+    labels = random_labels(1, 64, 64)
+    images = torch.randn(1, 3, 64, 64, requires_grad=True)
+    for c in (0, 4):
+        mu, logvar = encoder(images, labels)
+        (gradient,) = torch.autograd.grad((mu + logvar)[:, c].square().sum(), images)
+        size = gradient.abs().sum(1)
+        assert (size[labels != c] == 0).all()
+        assert (size[labels == c] > 0).any()
+
+
+def test_an_absent_class_gets_the_biases_of_the_heads_with_instance_norm():
+    encoder = GroupEncoder(smoke(**{"model.encoder_norm": "instance"}).model).eval()
+    shake(encoder)
+    mu, logvar = encoder(torch.randn(1, 3, 64, 64), torch.zeros(1, 64, 64, dtype=torch.long))
+    torch.testing.assert_close(mu[0, 3], encoder.mu.bias[24:32].view(8, 1, 1).expand(8, 4, 4), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(logvar[0, 3, :, 0, 0], encoder.logvar.bias[24:32], atol=1e-5, rtol=1e-5)
+
+
+def test_encoder_shapes():
+    mu, logvar = GroupEncoder(smoke().model)(torch.randn(2, 3, 64, 64), random_labels(2, 64, 64))
+    assert mu.shape == logvar.shape == (2, 8, 8, 4, 4)
+
+
+def test_sample_code_has_the_asked_mean_and_deviation():
+    noise = torch.randn(20_000, generator=torch.Generator().manual_seed(0))
+    drawn = sample_code(torch.tensor(3.0), torch.tensor(4.0).log(), noise)
+    assert abs(drawn.mean() - 3) < 0.05
+    assert abs(drawn.std() - 2) < 0.05

@@ -1,0 +1,116 @@
+"""Run the project's checks in order, quick ones first, and end with a table of what passed and what not.
+
+    python tools/test.py                 all steps
+    python tools/test.py lint unit       some of them
+
+Every step runs, even after one has failed; the exit status is 1 if any did. Reports go to `reports/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "reports"
+
+# One list of arguments for each command of a step; all are run as `python -m ...`.
+STEPS: dict[str, list[list[str]]] = {
+    "lint": [["ruff", "check", "."], ["mypy"]],
+    "unit": [["pytest", "tests/unit"], ["pytest", "--doctest-modules", "smis", "smis_widgets"]],
+    "widgets": [["pytest", "tests/widgets"]],
+    "notebooks": [
+        ["pytest", "tests/notebooks"],
+        [
+            "pytest",
+            "--nbval",
+            "--nbval-current-env",
+            "--nbval-sanitize-with",
+            "tests/notebooks/sanitize.cfg",
+            "--nbval-cell-timeout",
+            "600",
+            "-p",
+            "no:playwright",
+            "notebooks",
+        ],
+    ],
+    "browser": [["pytest", "tests/browser"]],
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command did; the counts are None where the tool counts nothing."""
+
+    command: str
+    ok: bool
+    seconds: float
+    passed: int | None = None
+    failed: int | None = None
+    skipped: int | None = None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run the project's checks.")
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"any of: {', '.join(STEPS)} (default: all)")
+    wanted = parser.parse_args().steps or list(STEPS)
+    if unknown := [step for step in wanted if step not in STEPS]:
+        parser.error(f"no step called {unknown[0]!r}; there are: {', '.join(STEPS)}")
+    REPORTS.mkdir(exist_ok=True)
+    outcomes = [
+        run(command, REPORTS / f"{step}-{number}.xml")
+        for step in wanted
+        for number, command in enumerate(STEPS[step])
+    ]
+    print(table(outcomes))
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def run(command: list[str], report: Path) -> Outcome:
+    """Run one command in the repository; a pytest's counts are read from its report."""
+    shown = " ".join(command)
+    print(f"\n=== {shown}", flush=True)
+    report.unlink(missing_ok=True)
+    extra = ["-rs", f"--junitxml={report}"] if command[0] == "pytest" else []
+    start = time.monotonic()
+    ok = subprocess.call([sys.executable, "-m", *command, *extra], cwd=ROOT) == 0
+    seconds = time.monotonic() - start
+    if not report.is_file():
+        return Outcome(shown, ok, seconds)
+    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+    tests, failures, errors, skipped = (
+        sum(int(suite.get(name, "0")) for suite in suites)
+        for name in ("tests", "failures", "errors", "skipped")
+    )
+    return Outcome(shown, ok, seconds, tests - failures - errors - skipped, failures + errors, skipped)
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The outcomes as lines of text, one a command, with the verdict last."""
+    lines = ["", f"{'passed':>7}{'failed':>8}{'skipped':>9}{'seconds':>9}  command"]
+    for outcome in outcomes:
+        counts = [
+            "-" if count is None else str(count)
+            for count in (outcome.passed, outcome.failed, outcome.skipped)
+        ]
+        mark = "" if outcome.ok else "   <-- FAILED"
+        lines.append(
+            f"{counts[0]:>7}{counts[1]:>8}{counts[2]:>9}{outcome.seconds:>9.0f}  {outcome.command}{mark}"
+        )
+    skipped = sum(outcome.skipped or 0 for outcome in outcomes)
+    failed = sum(not outcome.ok for outcome in outcomes)
+    verdict = f"{failed} of {len(outcomes)} checks FAILED" if failed else f"all {len(outcomes)} checks passed"
+    lines += [
+        "",
+        verdict + (f", {skipped} tests skipped (reasons above)" if skipped else ", no test skipped"),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
