@@ -68,7 +68,7 @@ class LabelSet:
         if missing:
             raise ValueError(f"a label set needs the keys name, classes and palette; missing: {', '.join(missing)}")
         palette = tuple((c[0], c[1], c[2]) if len(c) == 3 else tuple(c) for c in data["palette"])
-        return cls(str(data["name"]), tuple(str(c) for c in data["classes"]), palette)  # type: ignore[arg-type]
+        return cls(str(data["name"]), tuple(str(c) for c in data["classes"]), palette)
 
 
 PEOPLE = LabelSet(
