@@ -243,9 +243,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("render", _render, "draw one more picture of a rendered world, with exact labels")
     sub.add_argument("world", choices=["people"])
-    sub.add_argument(
-        "--seed", type=_seed, required=True, help="body, pose, camera, garments, and every style"
-    )
+    sub.add_argument("--seed", type=_seed, required=True, help="body, pose, camera, garments, and every style")
     sub.add_argument("--light", type=_seed, help="the seed of the light (default: --seed)")
     sub.add_argument(
         "--restyle",
@@ -258,9 +256,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--size", type=int, default=128, help="height and width in pixels (default: 128)")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.png")
-    sub.add_argument(
-        "--labels", type=Path, metavar="FILE.png", help="also write the label map, in its palette"
-    )
+    sub.add_argument("--labels", type=Path, metavar="FILE.png", help="also write the label map, in its palette")
 
     sub = command("info", _info, "print the config of a preset, or the config and origin of a checkpoint")
     sub.add_argument("what", metavar="PRESET_OR_CHECKPOINT")

@@ -84,6 +84,7 @@ class GroupEncoder(nn.Module):
         self.logvar = nn.Conv2d(wide_in, classes * config.latent_dim, 3, padding=1, groups=classes)
         nn.init.kaiming_normal_(self.mu.weight, nonlinearity="linear")
         nn.init.zeros_(self.logvar.weight)
+        assert self.logvar.bias is not None
         nn.init.constant_(self.logvar.bias, -2.0)  # start with little noise: the decoder hears the code at once
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,8 +28,9 @@ class LabelSet:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"label set {self.name!r}: class names must differ, got {list(self.classes)}")
         if len(self.palette) != len(self.classes):
-            raise ValueError(f"label set {self.name!r}: {len(self.classes)} classes need as many colours, "
-                             f"got {len(self.palette)}")
+            raise ValueError(
+                f"label set {self.name!r}: {len(self.classes)} classes need as many colours, got {len(self.palette)}"
+            )
         for colour in self.palette:
             if len(colour) != 3 or not all(isinstance(c, int) and 0 <= c <= 255 for c in colour):
                 raise ValueError(f"label set {self.name!r}: a colour is three integers 0..255, got {colour!r}")
@@ -40,8 +41,9 @@ class LabelSet:
     def index(self, name: str) -> int:
         """The id of a class; ValueError naming the classes when there is none of that name."""
         if name not in self.classes:
-            raise ValueError(f"no class {name!r} in label set {self.name!r}; its classes are: "
-                             + ", ".join(self.classes))
+            raise ValueError(
+                f"no class {name!r} in label set {self.name!r}; its classes are: " + ", ".join(self.classes)
+            )
         return self.classes.index(name)
 
     def check(self, labels: np.ndarray) -> None:
@@ -49,8 +51,10 @@ class LabelSet:
         if not np.issubdtype(labels.dtype, np.integer):
             raise ValueError(f"labels must be integers, got dtype {labels.dtype}")
         if labels.size and not (0 <= int(labels.min()) and int(labels.max()) < len(self)):
-            raise ValueError(f"label ids must lie in 0..{len(self) - 1} ({self.name!r} has {len(self)} classes), "
-                             f"got {int(labels.min())}..{int(labels.max())}")
+            raise ValueError(
+                f"label ids must lie in 0..{len(self) - 1} ({self.name!r} has {len(self)} classes), "
+                f"got {int(labels.min())}..{int(labels.max())}"
+            )
 
     def colorize(self, labels: np.ndarray) -> np.ndarray:
         """Integer labels (H, W) to an RGB picture, uint8 (H, W, 3); ValueError on ids out of range."""
@@ -74,6 +78,14 @@ class LabelSet:
 PEOPLE = LabelSet(
     "people",
     ("background", "hair", "face", "skin", "top", "bottom", "socks", "shoes"),
-    ((240, 240, 240), (122, 62, 22), (255, 178, 120), (255, 225, 90), (220, 40, 60), (50, 90, 210), (60, 180, 110),
-     (40, 40, 48)),
+    (
+        (240, 240, 240),
+        (122, 62, 22),
+        (255, 178, 120),
+        (255, 225, 90),
+        (220, 40, 60),
+        (50, 90, 210),
+        (60, 180, 110),
+        (40, 40, 48),
+    ),
 )

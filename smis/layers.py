@@ -105,8 +105,8 @@ class CGBlock(nn.Module):
         return shortcut + main
 
 
-def init_weights(network: nn.Module, gain: float = 0.02) -> None:
-    """Xavier-normal weights with the paper's gain, zero biases, in every convolution of `network`.
+def init_weights(network: nn.Module, gain: float) -> None:
+    """Xavier-normal weights times `gain`, zero biases, in every convolution of `network`.
 
     Raw weights of spectral-normed convolutions are drawn as well: their scale is divided out, their direction stays.
     """

@@ -16,7 +16,6 @@ from smis.config import ConfigError, GroupDNetConfig
 from smis.decoder import GroupDecoder
 from smis.editing import ClassCodes
 from smis.encoder import GroupEncoder
-from smis.layers import init_weights
 
 __all__ = ["CheckpointError", "GroupDNet"]
 
@@ -39,7 +38,6 @@ class GroupDNet(nn.Module):
         self.config = config
         self.encoder = GroupEncoder(config)
         self.decoder = GroupDecoder(config)
-        init_weights(self.decoder)
 
     def _check(self, labels: Tensor, images: Tensor | None = None) -> None:
         height, width = self.config.image_size

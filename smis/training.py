@@ -69,11 +69,12 @@ class Trainer:
         self.labels = torch.from_numpy(samples.labels)  # (N, H, W) uint8
         torch.manual_seed(config.seed)
         self.model = GroupDNet(config.model).to(self.device)
+        init_weights(self.model.decoder, config.init_gain)
         _channels_last(self.model.decoder)
         self.discriminator = MultiscaleDiscriminator(len(config.model.labels), config.discriminator_widths).to(
             self.device
         )
-        init_weights(self.discriminator)
+        init_weights(self.discriminator, config.init_gain)
         self.perceptual: PerceptualLoss | None = None
         if config.weights.perceptual:
             self.perceptual = PerceptualLoss().to(self.device)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,39 +21,26 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
 
 # One list of arguments for each command of a step; all are run as `python -m ...`.
+NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 600 --nbval-sanitize-with tests/notebooks/sanitize.cfg"
 STEPS: dict[str, list[list[str]]] = {
     "lint": [["ruff", "check", "."], ["mypy"]],
     "unit": [["pytest", "tests/unit"], ["pytest", "--doctest-modules", "smis", "smis_widgets"]],
     "widgets": [["pytest", "tests/widgets"]],
-    "notebooks": [
-        ["pytest", "tests/notebooks"],
-        [
-            "pytest",
-            "--nbval",
-            "--nbval-current-env",
-            "--nbval-sanitize-with",
-            "tests/notebooks/sanitize.cfg",
-            "--nbval-cell-timeout",
-            "600",
-            "-p",
-            "no:playwright",
-            "notebooks",
-        ],
-    ],
+    "notebooks": [["pytest", "tests/notebooks"], ["pytest", *NBVAL.split(), "-p", "no:playwright", "notebooks"]],
     "browser": [["pytest", "tests/browser"]],
 }
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one command did; the counts are None where the tool counts nothing."""
+    """What one command did. `passed` and `failed` are None where the tool counts nothing."""
 
     command: str
     ok: bool
     seconds: float
     passed: int | None = None
     failed: int | None = None
-    skipped: int | None = None
+    skipped: tuple[str, ...] = ()  # the reason of each skipped test
 
 
 def main() -> int:
@@ -82,34 +70,32 @@ def run(command: list[str], report: Path) -> Outcome:
     seconds = time.monotonic() - start
     if not report.is_file():
         return Outcome(shown, ok, seconds)
-    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
-    tests, failures, errors, skipped = (
-        sum(int(suite.get(name, "0")) for suite in suites)
-        for name in ("tests", "failures", "errors", "skipped")
-    )
-    return Outcome(shown, ok, seconds, tests - failures - errors - skipped, failures + errors, skipped)
+    failed, skipped, passed = 0, [], 0
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        skip = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif skip is not None:
+            skipped.append(skip.get("message", "no reason given"))
+        else:
+            passed += 1
+    return Outcome(shown, ok, seconds, passed, failed, tuple(skipped))
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """The outcomes as lines of text, one a command, with the verdict last."""
-    lines = ["", f"{'passed':>7}{'failed':>8}{'skipped':>9}{'seconds':>9}  command"]
+    """The outcomes as lines of text: one a command, then why tests were skipped, and the verdict last."""
+    lines = ["", " passed  failed  skipped  seconds  command"]
     for outcome in outcomes:
-        counts = [
-            "-" if count is None else str(count)
-            for count in (outcome.passed, outcome.failed, outcome.skipped)
-        ]
+        passed, failed = ("-" if count is None else count for count in (outcome.passed, outcome.failed))
         mark = "" if outcome.ok else "   <-- FAILED"
         lines.append(
-            f"{counts[0]:>7}{counts[1]:>8}{counts[2]:>9}{outcome.seconds:>9.0f}  {outcome.command}{mark}"
+            f"{passed:>7}{failed:>8}{len(outcome.skipped):>9}{outcome.seconds:>9.0f}  {outcome.command}{mark}"
         )
-    skipped = sum(outcome.skipped or 0 for outcome in outcomes)
-    failed = sum(not outcome.ok for outcome in outcomes)
-    verdict = f"{failed} of {len(outcomes)} checks FAILED" if failed else f"all {len(outcomes)} checks passed"
-    lines += [
-        "",
-        verdict + (f", {skipped} tests skipped (reasons above)" if skipped else ", no test skipped"),
-    ]
-    return "\n".join(lines)
+    reasons = Counter(reason for outcome in outcomes for reason in outcome.skipped)
+    lines += [""] + [f"SKIPPED {count} x: {reason}" for reason, count in reasons.items()]
+    bad = sum(not outcome.ok for outcome in outcomes)
+    verdict = f"{bad} of {len(outcomes)} checks FAILED" if bad else f"all {len(outcomes)} checks passed"
+    return "\n".join([*lines, f"{verdict}, {reasons.total()} tests skipped"])
 
 
 if __name__ == "__main__":

@@ -84,9 +84,7 @@ def test_render_takes_the_style_of_another_seed(tmp_path: Path) -> None:
         (["--labels", "{folder}/labels.jpg"], "must end in .png"),
     ],
 )
-def test_render_refuses(
-    words: list[str], hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_render_refuses(words: list[str], hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [word.format(folder=tmp_path) for word in words]
     out = str(tmp_path / "person.png")
     assert hint in refuse(capsys, "render", "people", "--seed", "1", "--out", out, *words)
@@ -204,9 +202,7 @@ def test_train_resume_and_refuse(archive: Path, tmp_path: Path, capsys: pytest.C
     model = GroupDNet.load(out / "model.safetensors")
     assert model.config == preset("smoke").model
 
-    assert "already holds a run" in refuse(
-        capsys, "train", "smoke", "--data", str(archive), "--out", str(out)
-    )
+    assert "already holds a run" in refuse(capsys, "train", "smoke", "--data", str(archive), "--out", str(out))
     # The run's own values count on resume: nothing but the new number of steps has to be said again.
     assert main(["train", "smoke", "--out", str(out), "--resume", "--set", "steps=4"]) == 0
     assert "4 of 4 steps done" in capsys.readouterr().out
@@ -289,9 +285,7 @@ def test_evaluate(archive: Path, checkpoint: Path, capsys: pytest.CaptureFixture
     assert "3 images" in capsys.readouterr().out
 
 
-def test_evaluate_refuses(
-    archive: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_evaluate_refuses(archive: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no checkpoint" in refuse(capsys, "evaluate", str(tmp_path / "no.safetensors"))
     assert "is not a complete safetensors file" in refuse(capsys, "evaluate", str(archive))
     other = tmp_path / "other.zip"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +29,7 @@ def test_pictures_and_links(path: Path) -> None:
     assert broken_links(text, path.parent) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["![](a.png)", "![ ](a.png)", '<img src="a.png">', '<img alt="" src="a.png">']
-)
+@pytest.mark.parametrize("text", ["![](a.png)", "![ ](a.png)", '<img src="a.png">', '<img alt="" src="a.png">'])
 def test_a_picture_without_alt_text_is_noticed(text: str) -> None:
     assert len(pictures_without_alt(f"See {text} there.")) == 1
 
@@ -39,9 +39,7 @@ def test_alt_text_is_seen(text: str) -> None:
     assert pictures_without_alt(text) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["[x](no.md)", "![x](no.png)", '<img src="no.png" alt="x">', "[x](no.md#part)"]
-)
+@pytest.mark.parametrize("text", ["[x](no.md)", "![x](no.png)", '<img src="no.png" alt="x">', "[x](no.md#part)"])
 def test_a_broken_link_is_noticed(text: str, tmp_path: Path) -> None:
     assert len(broken_links(text, tmp_path)) == 1
 
@@ -55,3 +53,11 @@ def test_good_links(tmp_path: Path) -> None:
     (tmp_path / "a b.md").touch()
     text = "[x](a%20b.md#part), [y](#part), [z](https://example.org/no.md), [w](mailto:a@example.org)"
     assert broken_links(text, tmp_path) == []
+
+
+def test_the_readme_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert names["image"].shape == (1, 3, 64, 64)

@@ -101,6 +101,6 @@ def test_a_block_with_groups_keeps_groups_apart(wide_in, wide_out):
 def test_init_reaches_spectral_normed_convolutions():
     block = CGBlock(16, 8, 8, 16, 1)
     before = block.conv_0.parametrizations.weight.original.std().item()
-    init_weights(block)
+    init_weights(block, 0.02)
     assert block.conv_0.parametrizations.weight.original.std().item() < before / 5
     assert (block.conv_0.bias == 0).all()

@@ -1,0 +1,22 @@
+"""smis_widgets: the course's widgets, drawn with ipywidgets and ipycanvas.
+
+Every widget is three layers: a pure state (a frozen dataclass), a pure `render(state, ...) -> Frame`, and a thin view.
+"""
+
+try:
+    import ipycanvas  # noqa: F401
+    import ipywidgets  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"smis_widgets needs ipywidgets and ipycanvas, and {error.name} is missing. "
+        "Install them with: pip install 'smis[widgets]' (from a clone: pip install -e '.[widgets]'). "
+        "The networks and the data in `smis` work without them."
+    ) from error
+
+from smis_widgets.base import Frame, Refused
+from smis_widgets.mixer import Mixer
+from smis_widgets.mixing import MixerState, Studio, describe, render
+from smis_widgets.pictures import Picture, strip
+from smis_widgets.surface import Surface
+
+__all__ = ["Frame", "Mixer", "MixerState", "Picture", "Refused", "Studio", "Surface", "describe", "render", "strip"]

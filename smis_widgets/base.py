@@ -1,0 +1,140 @@
+"""What all widgets share: state -> render -> view, errors shown as values, reset, close, a short repr.
+
+    a control or a click --> change(state) --> new state --> compute(new state) --> Frame --> show(frame)
+
+An error on the way is shown in the widget, with what to do; the state and the last good picture stay.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import ipywidgets as widgets
+import numpy as np
+
+from smis_widgets.theme import STYLE
+
+
+class Resettable(Protocol):
+    """What every state can do."""
+
+    def reset(self) -> Any: ...
+
+
+State = TypeVar("State", bound=Resettable)
+
+
+class Refused(ValueError):
+    """A request that makes no sense in the present state. The message says why and what would work."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What `render` returns: a picture, the numbers that describe it, or the error that kept it from being made."""
+
+    image: np.ndarray | None  # uint8 (H, W, 3)
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    error: Exception | None = None
+
+
+class Panel(widgets.VBox, Generic[State]):
+    """The common widget. A subclass gives `compute`, `show` and `sync`, and builds its children.
+
+    Everything happens in the kernel's own thread, one request after the other: no thread is started, none is left.
+    """
+
+    def __init__(self, state: State, strict: bool = False) -> None:
+        """`strict=True` raises errors again after showing them: for tests and for debugging."""
+        super().__init__()
+        self.state = state
+        self.frame = Frame(None)
+        self.strict = strict
+        self.status = widgets.HTML()
+        self._busy = False  # True while the controls are being set from the state
+        self._alive = True
+        self.add_class("smis-panel")
+
+    # --- what a subclass gives ---------------------------------------------------------------------------
+    def compute(self, state: State) -> Frame:
+        """The frame of a state. Pure."""
+        raise NotImplementedError
+
+    def show(self, frame: Frame) -> None:
+        """Put the frame's picture on the screen."""
+        raise NotImplementedError
+
+    def sync(self) -> None:
+        """Set every control to what `self.state` says."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """The picture in words, as HTML for the status line."""
+        raise NotImplementedError
+
+    # --- the way of every request ----------------------------------------------------------------------------
+    def act(self, change: Callable[[State], State]) -> None:
+        """Change the state, render it, show it. On an error: say so, and keep what was."""
+        if self._busy:
+            return
+        if not self._alive:
+            raise RuntimeError(f"{self!r} is closed. Make a new one to go on")
+        try:
+            state = change(self.state)
+            frame = self.compute(state)
+        except Exception as error:
+            frame = Frame(None, error=error)
+        if frame.error is None:
+            self.state, self.frame = state, frame
+            self.show(frame)
+        self._set_controls()
+        self.tell(self.describe() + ("" if frame.error is None else problem(frame.error)))
+        if frame.error is not None and self.strict:
+            raise frame.error
+
+    def reset(self) -> None:
+        """Back to the state at the start."""
+        self.act(lambda state: state.reset())
+
+    def tell(self, text: str) -> None:
+        """Write HTML into the status line, which screen readers announce."""
+        self.status.value = f'<div class="smis-status" role="status" aria-live="polite">{text}</div>'
+
+    def close(self) -> None:
+        """Take the widget and all its parts off the screen and out of the kernel. Closing twice is fine."""
+        if getattr(self, "_alive", False):
+            self._alive = False
+            for part in parts(self):
+                part.close()
+        super().close()
+
+    def _set_controls(self) -> None:
+        self._busy = True
+        try:
+            self.sync()
+        finally:
+            self._busy = False
+
+    def _assemble(self, *children: widgets.Widget, style: str = "") -> None:
+        self.children = (widgets.HTML(STYLE + style, layout=widgets.Layout(display="none")), *children)
+
+
+def parts(box: widgets.Widget) -> list[widgets.Widget]:
+    """All widgets inside a box, the box itself left out."""
+    found = []
+    for child in getattr(box, "children", ()):
+        found += [*parts(child), child]
+    return found
+
+
+def problem(error: Exception) -> str:
+    """An error as HTML: what happened and what to do about it."""
+    text = html.escape(str(error) or "no message")
+    if isinstance(error, Refused):
+        return f'<div class="smis-hint">{text}</div>'
+    return (
+        f'<div class="smis-error"><b>Not drawn: {type(error).__name__}: {text}</b><br>The last good picture stays. '
+        "Try another choice or Reset; if it happens again, run the cells from the one that loads the model.</div>"
+    )

@@ -1,0 +1,161 @@
+"""The mixer's board as a picture: people in columns, photographs, masks and classes in rows. Pure numpy and Pillow."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from smis_widgets.mixing import MixerState, Studio, describe
+from smis_widgets.pictures import enlarge
+from smis_widgets.theme import ACCENT, FAINT, TILE, css, font, letter
+
+PHOTO, MASK, CLASSES = 0, 1, 2  # rows: the photographs, the masks, then one row a class
+
+
+@dataclass(frozen=True)
+class Board:
+    """Where everything lies. `cell` and `gap` in CSS pixels, drawn `scale` times as fine for sharp screens."""
+
+    people: int
+    classes: int
+    cell: int = 48
+    gap: int = 4
+    scale: int = 2
+
+    @property
+    def pitch(self) -> int:
+        """Height of a row and width of a column, in CSS pixels."""
+        return self.cell + self.gap
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """(width, height) in CSS pixels."""
+        return self.people * self.pitch, (CLASSES + self.classes) * self.pitch
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels of the picture."""
+        return self.shown[0] * self.scale, self.shown[1] * self.scale
+
+    def box(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """x, y, width, height of a cell in pixels of the picture."""
+        pitch, inset, side = self.pitch * self.scale, self.gap * self.scale // 2, self.cell * self.scale
+        return column * pitch + inset, row * pitch + inset, side, side
+
+    def chosen(self, state: MixerState) -> set[tuple[int, int]]:
+        """The cells (row, column) to frame: the mask, each class's source, a photograph when all comes from it."""
+        cells = {(MASK, state.mask)}
+        cells |= {(CLASSES + c, p) for c, p in enumerate(state.sources) if state.present[p][c]}
+        if len(set(state.sources)) == 1:
+            cells.add((PHOTO, state.sources[0]))
+        return cells
+
+
+def cut_out(image: np.ndarray, labels: np.ndarray, c: int, side: int) -> Image.Image:
+    """Class `c` of a person alone: the square around it, everything else transparent, RGBA `side` x `side`."""
+    rows, columns = np.nonzero(labels == c)
+    extent = max(int(np.ptp(rows)), int(np.ptp(columns))) + 3
+    top = (int(rows.min()) + int(rows.max()) + 1 - extent) // 2
+    left = (int(columns.min()) + int(columns.max()) + 1 - extent) // 2
+    rgba = np.dstack([image, np.where(labels == c, 255, 0).astype(np.uint8)])
+    piece = Image.fromarray(rgba).crop((left, top, left + extent, top + extent))
+    # Premultiplied while resizing ("RGBa"), so that hidden colours do not bleed into the edge.
+    return piece.convert("RGBa").resize((side, side), Image.Resampling.LANCZOS).convert("RGBA")
+
+
+def paint(board: Board, studio: Studio) -> np.ndarray:
+    """The board without marks: uint8 (H, W, 4), transparent between the cells."""
+    people, present = studio.pictures, studio.codes.present.tolist()
+    sheet = Image.new("RGBA", board.size, (128, 128, 128, 0))
+    draw = ImageDraw.Draw(sheet)
+    side, corner = board.cell * board.scale, 4 * board.scale
+    rounded = Image.new("L", (side, side), 0)
+    ImageDraw.Draw(rounded).rounded_rectangle((0, 0, side - 1, side - 1), corner, fill=255)
+    for person in range(board.people):
+        image, labels = people.images[person], people.labels[person]
+        for row, tile in (
+            (PHOTO, enlarge(image, (side, side))),
+            (MASK, enlarge(people.label_set.colorize(labels), (side, side), smooth=False)),
+        ):
+            sheet.paste(tile.convert("RGBA"), board.box(row, person)[:2], rounded)
+        x, y, *_ = board.box(PHOTO, person)
+        name = 15 * board.scale
+        draw.rounded_rectangle((x, y, x + name, y + name), corner, fill=(20, 20, 20, 255))
+        draw.text((x + name / 2, y + name / 2), letter(person), fill="white", font=font(11 * board.scale), anchor="mm")
+        for c in range(board.classes):
+            x, y, *_ = board.box(CLASSES + c, person)
+            draw.rounded_rectangle((x, y, x + side - 1, y + side - 1), corner, fill=TILE)
+            if present[person][c] and bool((labels == c).any()):
+                sheet.alpha_composite(cut_out(image, labels, c, side - 2 * corner), (x + corner, y + corner))
+            else:
+                third = side // 3
+                draw.line((x + third, y + 2 * third, x + 2 * third, y + third), FAINT, board.scale)
+    return np.array(sheet)
+
+
+def snapshot(
+    board: Board, studio: Studio, state: MixerState, pixels: np.ndarray, shown: tuple[int, int]
+) -> Image.Image:
+    """The whole mixer as a still picture (RGB): names, board with marks, the mixed person at `shown`, the words."""
+    s = board.scale
+    names, text = 116 * s, 14 * s
+    width, height = board.size
+    wide, high = shown[0] * s, shown[1] * s
+    lines = [line for words in describe(state, studio) for line in wrap(words, wide, 12 * s)]
+    sheet = Image.new("RGBA", (names + width + wide + 3 * text, height + 2 * text), (250, 250, 248, 255))
+    draw = ImageDraw.Draw(sheet)
+    for row, name in enumerate(("person", "shape", *studio.samples.label_set.classes)):
+        _, y, _, cell = board.box(row, 0)
+        middle = text + y + cell / 2
+        if row >= CLASSES:
+            colour = studio.samples.label_set.palette[row - CLASSES]
+            draw.rounded_rectangle((text, middle - 6 * s, text + 12 * s, middle + 6 * s), 3 * s, colour, FAINT)
+        draw.text((text + 18 * s, middle), name, fill=(40, 40, 40), font=font(13 * s), anchor="lm")
+    sheet.alpha_composite(Image.fromarray(paint(board, studio)), (names, text))
+    for row, column in sorted(board.chosen(state)):
+        x, y, w, h = board.box(row, column)
+        x, y = x + names, y + text
+        draw.rounded_rectangle((x - s, y - s, x + w + s, y + h + s), 4 * s, outline=ACCENT, width=3 * s)
+    left = names + width + text
+    sheet.paste(enlarge(pixels, (wide, high)), (left, text))
+    for i, line in enumerate(lines):
+        draw.text((left, 2 * text + high + i * 17 * s), line, fill=(60, 60, 60), font=font(12 * s))
+    return sheet.convert("RGB")
+
+
+def cell_style(name: str, board: Board, picture: np.ndarray) -> str:
+    """CSS that gives each button `.smis-cell` inside `.name` its part of the board's picture and frames `.smis-on`."""
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
+    width, height = board.shown
+    shift = [-(board.pitch * k + board.gap // 2) for k in range(max(board.people, CLASSES + board.classes))]
+    side, gap, cell = board.cell, board.gap // 2, f".{name} .smis-cell"
+    rules = [
+        f"{cell} {{ width: {side}px; height: {side}px; margin: 0 {gap}px; padding: 0; flex: none; border-radius: 5px;"
+        f" background: url({url}) 0 0 / {width}px {height}px; }}",
+        f"{cell}:hover:enabled {{ box-shadow: inset 0 0 0 2px rgb(128 128 128); }}",
+        f"{cell}.smis-on, {cell}.smis-on:hover {{ box-shadow: inset 0 0 0 3px {css(ACCENT)}, inset 0 0 0 4px white; }}",
+        f"{cell}:focus-visible {{ outline: 2px dashed var(--jp-ui-font-color1, gray); outline-offset: -2px; }}",
+    ]
+    for p in range(board.people):
+        rules.append(f"{cell}:nth-child({p + 1}) {{ background-position-x: {shift[p]}px; }}")
+    for r in range(CLASSES + board.classes):
+        rules.append(f".{name} > :nth-child({r + 1}) .smis-cell {{ background-position-y: {shift[r]}px; }}")
+    return "<style>" + "\n".join(rules) + "</style>"
+
+
+def wrap(words: str, width: int, size: int) -> list[str]:
+    """Break a line so that it fits `width` pixels at this font size."""
+    lines = [""]
+    for word in words.split(" "):  # a no-break space does not part words
+        longer = f"{lines[-1]} {word}".strip()
+        if font(size).getlength(longer) > width and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

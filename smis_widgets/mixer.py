@@ -1,0 +1,278 @@
+"""The mixer: per class, whose style to take; any mask; the mixed person at once. The view only: see `mixing.py`."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from smis.datasets.archive import Samples
+from smis_widgets.base import Frame, Panel, Refused
+from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, snapshot
+from smis_widgets.mixing import MixerState, Model, Studio, describe, render
+from smis_widgets.pictures import enlarge
+from smis_widgets.surface import Surface
+from smis_widgets.theme import css, letter
+
+SIDE = 320  # width of the mixed person in CSS pixels
+NOBODY = "–"
+HINT = (
+    "Click a cut-out to take one class, a photograph to take the whole person, a mask to take the shape. "
+    "Without a mouse: type a letter into a field."
+)
+
+
+class Mixer(Panel[MixerState]):
+    """Mix people: `Mixer(model, gallery)` with a `GroupDNet` and `Samples` of the network's size.
+
+    `pictures` are the same people in a finer size, for the thumbnails. `seed` makes 'Surprise me' repeatable.
+    Raises ValueError when the gallery does not fit the network.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        gallery: Samples,
+        pictures: Samples | None = None,
+        seed: int | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.studio = Studio.open(model, gallery, pictures)
+        super().__init__(self.studio.start(), strict)
+        self.label_set = gallery.label_set
+        self.rng = np.random.default_rng(seed)
+        self.saved: Path | None = None
+        self.board = Board(len(gallery), len(self.label_set))
+        height, width = model.config.image_size
+        self.shown = (SIDE, SIDE * height // width)  # the mixed person in CSS pixels
+        self._build()
+        self.act(lambda state: state)
+
+    def __repr__(self) -> str:
+        return f"Mixer({self.label_set.name}, {self.board.people} references, {self.board.classes} classes)"
+
+    # --- what one can do, by hand or from code -------------------------------------------------------------
+    def pick(self, name: str, person: str) -> None:
+        """Take a class from a person: `mixer.pick("top", "G")`."""
+        self.act(lambda state: state.pick(self.label_set.index(name), self._number(person)))
+
+    def whole(self, person: str) -> None:
+        """Take every class that is not locked from a person."""
+        self.act(lambda state: state.whole(self._number(person)))
+
+    def shape(self, person: str) -> None:
+        """Take the mask of a person."""
+        self.act(lambda state: state.with_mask(self._number(person)))
+
+    def lock(self, name: str, locked: bool = True) -> None:
+        """Keep a class as it is, or let it go again."""
+        self.act(lambda state: state.lock(self.label_set.index(name), locked))
+
+    def surprise(self) -> None:
+        """Draw every class that is not locked at random."""
+        self.act(lambda state: state.surprise(self.rng))
+
+    def snapshot(self, scale: int = 1) -> Image.Image:
+        """The whole widget as a still picture, `scale` times as large: works with no front end."""
+        if self.frame.image is None:
+            raise RuntimeError("nothing has been drawn yet: the status line says why")
+        return snapshot(replace(self.board, scale=scale), self.studio, self.state, self.frame.image, self.shown)
+
+    def save(self, name: str = "mix.png") -> Path:
+        """Write the mixed person as PNG beside the notebook and return its path. Never overwrites: it counts up.
+
+        Raises ValueError for a name that is not a PNG file's, OSError when the folder cannot be written.
+        """
+        if self.frame.image is None:
+            raise RuntimeError("nothing has been drawn yet: the status line says why")
+        recipe = PngInfo()
+        recipe.add_text("Description", " ".join(describe(self.state, self.studio)))
+        data = io.BytesIO()
+        enlarge(self.frame.image, (2 * self.shown[0], 2 * self.shown[1])).save(data, "PNG", pnginfo=recipe)
+        return write_new(Path(name.strip()), data.getvalue())
+
+    def close(self) -> None:
+        if getattr(self, "_alive", False):
+            self.result.close()
+        super().close()
+
+    # --- the three duties of a Panel -------------------------------------------------------------------------
+    def compute(self, state: MixerState) -> Frame:
+        return render(state, self.studio)
+
+    def show(self, frame: Frame) -> None:
+        assert frame.image is not None
+        self.result.show(np.array(enlarge(frame.image, self.result.size)))
+
+    def sync(self) -> None:
+        state, chosen = self.state, self.board.chosen(self.state)
+        for place, cell in self.cells.items():
+            if place in chosen:
+                cell.add_class("smis-on")
+            else:
+                cell.remove_class("smis-on")
+        self.person.value = letter(state.sources[0]) if len(set(state.sources)) == 1 else NOBODY
+        self.mask.value = letter(state.mask)
+        for c, (source, lock) in enumerate(zip(self.sources, self.locks, strict=True)):
+            person = state.sources[c]
+            source.value = letter(person) if state.present[person][c] else NOBODY
+            source.disabled = lock.value = c in state.locked
+            lock.icon = "lock" if lock.value else "unlock"
+        self.count.value = (
+            f'<div class="smis-status"><small>{state.mixtures():,} mixtures with this shape</small></div>'
+        )
+
+    def describe(self) -> str:
+        first, *rest = (html.escape(line) for line in describe(self.state, self.studio))
+        return first + "".join(f"<br><small>{line}</small>" for line in rest)
+
+    # --- building ---------------------------------------------------------------------------------------------
+    def _build(self) -> None:
+        height, width = self.studio.model.config.image_size
+        self.plain, self.bare = widgets.Layout(), widgets.ButtonStyle()  # shared by all cells
+        # Twice the network's size, smoothly: a few kilobytes, and the browser's own enlarging does the rest.
+        self.result = Surface((2 * width, 2 * height), self.shown)
+        self.result.widget.add_class("smis-result")
+
+        self.person = self._field("person", "Take the whole person: type a letter", self.whole)
+        self.mask = self._field("shape", "Take the mask of this person: type a letter", self.shape)
+        self.cells: dict[tuple[int, int], widgets.Button] = {}
+        self.sources: list[widgets.Text] = []
+        self.locks: list[widgets.ToggleButton] = []
+        rows = [
+            self._row(PHOTO, self.person, "Take the whole of {}", self.whole),
+            self._row(MASK, self.mask, "Take the shape of {}", self.shape),
+        ]
+        for c, name in enumerate(self.label_set.classes):
+            source = self._field(name, f"Whose {name} to take: type a letter", partial(self.pick, name))
+            lock = widgets.ToggleButton(icon="unlock", tooltip=f"Lock {name}: no other choice changes it")
+            lock.observe(lambda change, name=name: self.lock(name, change.new), "value")
+            lock.add_class("smis-lock")
+            self.sources.append(source)
+            self.locks.append(lock)
+            rows.append(self._row(CLASSES + c, source, f"{name.capitalize()} of {{}}", partial(self.pick, name), lock))
+
+        dice = widgets.Button(
+            description="Surprise me",
+            icon="random",
+            button_style="primary",
+            tooltip="Draw every class that is not locked at random",
+        )
+        back = widgets.Button(description="Reset", icon="undo", tooltip="The first person as it is; all locks open")
+        self.file = widgets.Text(
+            "mix.png",
+            description="File",
+            tooltip="File name, beside the notebook",
+            layout=widgets.Layout(width="196px"),
+            style={"description_width": "28px"},
+        )
+        save = widgets.Button(description="Save PNG", icon="download", tooltip="Write the mixed person to this file")
+        for button, deed in ((dice, self.surprise), (back, self.reset), (save, self._save)):
+            button.on_click(lambda _, deed=deed: deed())
+            button.layout.width = "auto"
+            button.layout.flex = "1 1 auto"
+        self.count = widgets.HTML()
+
+        wide = widgets.Layout(width=f"{SIDE}px")
+        right = widgets.VBox(
+            [
+                self.result.widget,
+                widgets.HBox([dice, back], layout=wide),
+                widgets.HBox([self.file, save], layout=wide),
+                self.count,
+                self.status,
+            ],
+            layout=wide,
+        )
+        hint = widgets.HTML(f'<div class="smis-status"><small>{HINT}</small></div>')
+        board, scope = widgets.VBox(rows), f"smis-{self.model_id[:8]}"
+        board.add_class(scope)
+        self._assemble(
+            hint,
+            widgets.HBox([board, right], layout=widgets.Layout(flex_flow="row wrap", grid_gap="12px")),
+            style=cell_style(scope, self.board, paint(self.board, self.studio)),
+        )
+
+    def _field(self, name: str, tooltip: str, deed: Callable[[str], None]) -> widgets.Text:
+        """A field for one letter. Not a menu: Jupyter takes the arrow keys away from menus, but not from text."""
+        field = widgets.Text(
+            description=name, tooltip=tooltip, style={"description_width": "80px"}, layout=widgets.Layout(width="122px")
+        )
+        field.observe(lambda change: deed(change.new.strip()[-1].upper()) if change.new.strip() else None, "value")
+        field.add_class("smis-letter")
+        return field
+
+    def _row(
+        self, row: int, field: widgets.Text, words: str, deed: Callable[[str], None], lock: widgets.Widget | None = None
+    ) -> widgets.HBox:
+        """Swatch, field, lock, and one button a person; `words` with the person's letter is its tooltip."""
+        buttons = []
+        for p in range(self.board.people):
+            there = row < CLASSES or self.state.present[p][row - CLASSES]
+            text = words if there else f"{{}} shows no {self.label_set.classes[row - CLASSES]}"
+            button = widgets.Button(
+                tooltip=text.format(letter(p)), disabled=not there, layout=self.plain, style=self.bare
+            )
+            button.on_click(lambda _, p=p: deed(letter(p)))
+            button.add_class("smis-cell")
+            self.cells[row, p] = button
+            buttons.append(button)
+        colour = css(self.label_set.palette[row - CLASSES]) if row >= CLASSES else "transparent; box-shadow: none"
+        swatch = widgets.HTML(f'<div class="smis-swatch" style="background: {colour}"></div>')
+        beside = widgets.Box(layout=widgets.Layout(width="36px")) if lock is None else lock
+        layout = widgets.Layout(height=f"{self.board.pitch}px", align_items="center")
+        return widgets.HBox([swatch, field, beside, widgets.HBox(buttons)], layout=layout)
+
+    # --- saving -------------------------------------------------------------------------------------------------
+    def _save(self) -> None:
+        def keep(state: MixerState) -> MixerState:
+            try:
+                self.saved = self.save(self.file.value)
+            except (OSError, ValueError) as error:
+                raise Refused(f"Not saved: {error}") from error
+            return state
+
+        self.saved = None
+        self.act(keep)
+        if self.saved is not None:
+            data = base64.b64encode(self.saved.read_bytes()).decode()
+            name = html.escape(self.saved.name)
+            self.tell(
+                self.describe() + f'<div class="smis-hint">Saved {html.escape(str(self.saved))} · <a download="{name}" '
+                f'href="data:image/png;base64,{data}">download</a></div>'
+            )
+
+    def _number(self, person: str) -> int:
+        names = [letter(p) for p in range(self.board.people)]
+        if person not in names:
+            raise Refused(f"There is no person {person!r}: they are called {names[0]} to {names[-1]}.")
+        return names.index(person)
+
+
+def write_new(path: Path, data: bytes) -> Path:
+    """Write a new PNG file, whole or not at all. When the name is taken, a number is added: mix.png, mix-2.png, ..."""
+    if path.suffix.lower() != ".png" or not path.stem:
+        raise ValueError(f"a file name that ends in .png is needed, got {str(path)!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}")
+    target, number = path.resolve(), 1
+    while target.exists():
+        number += 1
+        target = path.resolve().with_name(f"{path.stem}-{number}{path.suffix}")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,197 @@
+"""Appearance mixture, without any screen: who gives which class, and the picture that follows.
+
+`MixerState` says what was picked; `render(state, studio)` draws it; `describe(state, studio)` says it in words.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smis.datasets.archive import Samples
+from smis.editing import ClassCodes, mix
+from smis.sheets import to_uint8
+from smis_widgets.base import Frame, Refused
+from smis_widgets.theme import LETTERS, letter
+
+
+class Model(Protocol):
+    """What the mixer needs of a network: `GroupDNet` has it."""
+
+    @property
+    def config(self) -> Any: ...
+
+    def encode(self, images: Tensor, labels: Tensor) -> ClassCodes: ...
+
+    def decode(self, codes: Tensor, labels: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class MixerState:
+    """What was picked. `classes` are the names; `present[person][c]` says whether that person shows class `c`.
+
+    `sources[c]` is the person whose style class `c` takes, `mask` the person whose label map gives the shapes.
+    Locked classes keep their source until they are unlocked. Methods return new states; `Refused` says why not.
+    """
+
+    classes: tuple[str, ...]
+    present: tuple[tuple[bool, ...], ...]
+    mask: int = 0
+    sources: tuple[int, ...] = ()
+    locked: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.present or {len(row) for row in self.present} != {len(self.classes)}:
+            raise ValueError("a mixer needs at least one person, and one entry a class for each")
+        self._check_person(self.mask)
+        if not self.sources:
+            object.__setattr__(self, "sources", (self.mask,) * len(self.classes))
+        if len(self.sources) != len(self.classes):
+            raise ValueError(f"one source a class: {len(self.classes)} expected, got {self.sources}")
+        for person in self.sources:
+            self._check_person(person)
+
+    def pick(self, c: int, person: int) -> MixerState:
+        """Class `c` takes the style of `person`."""
+        self._check_person(person)
+        self._check_class(c)
+        if not self.present[person][c]:
+            have = ", ".join(letter(p) for p in self.having(c)) or "nobody here"
+            raise Refused(
+                f"{letter(person)} shows no {self.classes[c]}, so there is no style to take. "
+                f"{self.classes[c].capitalize()} can be had from: {have}."
+            )
+        if c in self.locked:
+            raise Refused(f"{self.classes[c].capitalize()} is locked. The lock beside the name opens it.")
+        return replace(self, sources=(*self.sources[:c], person, *self.sources[c + 1 :]))
+
+    def whole(self, person: int) -> MixerState:
+        """Every class that is not locked takes the style of `person`."""
+        self._check_person(person)
+        return replace(self, sources=tuple(s if c in self.locked else person for c, s in enumerate(self.sources)))
+
+    def with_mask(self, person: int) -> MixerState:
+        """The shapes come from `person`; the styles stay."""
+        self._check_person(person)
+        return replace(self, mask=person)
+
+    def lock(self, c: int, locked: bool = True) -> MixerState:
+        """Lock class `c`, or unlock it."""
+        self._check_class(c)
+        return replace(self, locked=self.locked | {c} if locked else self.locked - {c})
+
+    def surprise(self, rng: np.random.Generator) -> MixerState:
+        """Every class that is not locked takes the style of somebody who shows it, drawn at random."""
+        sources = list(self.sources)
+        for c in range(len(sources)):
+            if c not in self.locked and self.having(c):
+                sources[c] = int(rng.choice(self.having(c)))
+        return replace(self, sources=tuple(sources))
+
+    def reset(self) -> MixerState:
+        """The first person as it is, nothing locked."""
+        return MixerState(self.classes, self.present)
+
+    def having(self, c: int) -> list[int]:
+        """The people who show class `c`."""
+        return [p for p, row in enumerate(self.present) if row[c]]
+
+    def drawn(self) -> tuple[int, ...]:
+        """The source that is really used for each class: the mask's own person where the picked one lacks the class."""
+        return tuple(s if self.present[s][c] else self.mask for c, s in enumerate(self.sources))
+
+    def mixtures(self) -> int:
+        """How many different mixtures this mask allows: a product over the classes that the mask shows."""
+        return math.prod(len(self.having(c)) for c, there in enumerate(self.present[self.mask]) if there)
+
+    def _check_person(self, person: int) -> None:
+        if not 0 <= person < len(self.present):
+            raise ValueError(f"people are numbered 0 to {len(self.present) - 1}, got {person}")
+
+    def _check_class(self, c: int) -> None:
+        if not 0 <= c < len(self.classes):
+            raise ValueError(f"classes are numbered 0 to {len(self.classes) - 1}, got {c}")
+
+
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """The network, the people at its size, their codes, and the same people in any size for the thumbnails."""
+
+    model: Model
+    samples: Samples
+    codes: ClassCodes
+    pictures: Samples
+
+    @classmethod
+    def open(cls, model: Model, samples: Samples, pictures: Samples | None = None) -> Studio:
+        """Encode the people once, in one batch.
+
+        Raises ValueError when size or label set are not the network's, or when there are too many people.
+        """
+        size, labels = tuple(model.config.image_size), model.config.labels
+        if samples.labels.shape[1:] != size:
+            raise ValueError(
+                f"the network takes {size[0]} x {size[1]} (height x width), the gallery is "
+                f"{samples.labels.shape[1]} x {samples.labels.shape[2]}: load it with size={size[0]}"
+            )
+        if samples.label_set.classes != labels.classes:
+            raise ValueError(
+                f"the network knows the classes {', '.join(labels.classes)}; the gallery has "
+                f"{', '.join(samples.label_set.classes)}: use the data that the network was trained on"
+            )
+        if not 1 <= len(samples) <= len(LETTERS):
+            raise ValueError(f"a gallery holds 1 to {len(LETTERS)} people, got {len(samples)}")
+        if pictures is not None and len(pictures) != len(samples):
+            raise ValueError(f"one picture a person: {len(samples)} people, {len(pictures)} pictures")
+        with torch.inference_mode():
+            codes = model.encode(*samples.tensors())
+        return cls(model, samples, codes, samples if pictures is None else pictures)
+
+    def start(self) -> MixerState:
+        """The first person as it is."""
+        present = tuple(tuple(bool(there) for there in row) for row in self.codes.present.tolist())
+        return MixerState(tuple(self.samples.label_set.classes), present)
+
+
+def render(state: MixerState, studio: Studio) -> Frame:
+    """Decode the mixture. An error becomes part of the frame.
+
+    stats: `areas`, the share of the picture that each class covers in the mask.
+    """
+    try:
+        labels = studio.samples.labels[state.mask]
+        with torch.inference_mode():
+            codes = mix(studio.codes, state.drawn())
+            image = studio.model.decode(codes, torch.from_numpy(labels).long()[None])
+        if not bool(torch.isfinite(image).all()):
+            raise ValueError("the network gave values that are not numbers; its checkpoint may be damaged")
+        counts = np.bincount(labels.ravel(), minlength=len(studio.samples.label_set))
+        return Frame(to_uint8(image)[0], {"areas": tuple(float(n) / labels.size for n in counts)})
+    except Exception as error:
+        return Frame(None, error=error)
+
+
+def describe(state: MixerState, studio: Studio) -> list[str]:
+    """The picture in words: who gave what; then what does not show, and what was replaced."""
+    names = studio.samples.label_set.classes
+    shown = [c for c in range(len(names)) if state.present[state.mask][c]]
+    givers: dict[int, list[str]] = {}
+    for c in shown:
+        givers.setdefault(state.drawn()[c], []).append(names[c])
+    taken = "; ".join(f"{', '.join(classes)} from {letter(person)}" for person, classes in givers.items())
+    percent = {c: 100 * float((studio.samples.labels[state.mask] == c).mean()) for c in shown}
+    shares = ", ".join(
+        f"{names[c]} {part:.0f}\u00a0%" if part >= 1 else f"{names[c]} under 1\u00a0%" for c, part in percent.items()
+    )
+    lines = [f"Shape of {letter(state.mask)}; {taken}.", f"Of the image: {shares}."]
+    for c, person in enumerate(state.sources):
+        if c not in shown and person != state.mask:
+            lines.append(f"{names[c]} of {letter(person)} does not show: this shape has no {names[c]}.")
+        elif c in shown and not state.present[person][c]:
+            lines.append(f"{letter(person)} has no {names[c]}: {letter(state.mask)}'s own is shown instead.")
+    return lines

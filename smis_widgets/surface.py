@@ -1,0 +1,93 @@
+"""An exact, reload-safe image surface over ipycanvas.
+
+Four facts about ipycanvas 0.14 shape this file:
+- `put_image_data` sends (H, W, 3) arrays as lossy JPEG; (H, W, 4) arrays go as PNG, exact. Here all is RGBA.
+- It draws over what is there: clear first.
+- Drawings are messages, not state. After a page reload the canvas is blank, and the kernel still believes that the
+  browser knows which canvas is the current one: forget that, then draw again.
+- `hold_canvas()` stays in holding mode for the whole kernel when its body raises.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import ipycanvas.canvas
+import ipywidgets as widgets
+import numpy as np
+from ipycanvas import Canvas, hold_canvas
+
+
+@contextmanager
+def safe_hold() -> Iterator[None]:
+    """`hold_canvas()` that ends its holding mode also when the body raises."""
+    hold = hold_canvas()
+    hold.__enter__()
+    try:
+        yield
+    finally:
+        hold.__exit__(None, None, None)
+
+
+def forget_current_canvas() -> None:
+    """Make ipycanvas name its canvas anew before the next drawing: a fresh page knows of none."""
+    manager = getattr(ipycanvas.canvas, "_CANVAS_MANAGER", None)
+    if manager is not None and hasattr(manager, "_current_canvas"):
+        manager._current_canvas = None
+
+
+class Surface:
+    """A picture of `size` (width, height) pixels, shown at `shown` CSS pixels.
+
+    `widget` is what goes into a layout. `show` replaces the picture, which is drawn again whenever a page (re)connects.
+    Clicks and taps call `on_click(x, y)` with image pixels.
+    """
+
+    def __init__(
+        self, size: tuple[int, int], shown: tuple[int, int], on_click: Callable[[int, int], None] | None = None
+    ) -> None:
+        self.size = size
+        self.image = np.zeros((size[1], size[0], 4), np.uint8)
+        layout = widgets.Layout(width=f"{shown[0]}px", height=f"{shown[1]}px", flex="0 0 auto")
+        self.widget = Canvas(width=size[0], height=size[1], layout=layout)
+        self.widget.on_client_ready(self._replay)
+        self.widget.on_key_down(self._let_go)
+        if on_click is not None:
+            self.widget.on_mouse_down(lambda x, y: on_click(int(x), int(y)))
+            self.widget.on_touch_start(lambda touches: on_click(*(int(v) for v in touches[0])) if touches else None)
+
+    def show(self, image: np.ndarray) -> None:
+        """Show a picture: uint8 (H, W, 3) or (H, W, 4) of exactly the surface's size; ValueError otherwise."""
+        width, height = self.size
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape not in ((height, width, 3), (height, width, 4)):
+            raise ValueError(
+                f"this surface shows uint8 pictures ({height}, {width}, 3 or 4), got {image.dtype} {image.shape}"
+            )
+        if image.shape[2] == 3:
+            image = np.dstack([image, np.full((height, width), 255, np.uint8)])
+        self.image = image.copy()
+        self._draw()
+
+    def close(self) -> None:
+        """Drop the canvas."""
+        self.widget.on_client_ready(self._replay, remove=True)
+        self.widget.close()
+
+    def _draw(self) -> None:
+        with safe_hold():
+            self.widget.clear()
+            self.widget.put_image_data(self.image)
+
+    def _replay(self) -> None:
+        forget_current_canvas()
+        self._draw()
+
+    def _let_go(self, key: str, *_: bool) -> None:
+        """ipycanvas puts its canvas in the tab order and then swallows every key. Hidden for a moment, it loses the
+        focus, and the next Tab goes on from there."""
+        if key in ("Tab", "Escape"):
+            self.widget.layout.visibility = "hidden"
+            time.sleep(0.05)  # two frames: a shorter time goes unnoticed
+            self.widget.layout.visibility = "visible"

@@ -1,0 +1,105 @@
+"""A newcomer's path: open the first notebook, run it, take another top with the mouse, reload the page, go on.
+
+What should change on the screen is worked out from the test archive alone, not from the kernel.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from smis import people
+from tests.browser.labserver import ROOT, find_cell, finished, open_notebook, pixels, run_all
+
+NAME = "00_start_here.ipynb"
+EDGE = 2  # pixels at 64: next to a border the decoder and the enlargement may blend
+
+
+def gallery_of_notebook() -> tuple[int, ...]:
+    source = "\n".join(cell.source for cell in nbformat.read(ROOT / "notebooks" / NAME, as_version=4).cells)
+    return tuple(ast.literal_eval(re.search(r"GALLERY = (\(.*?\))", source, re.DOTALL)[1]))  # type: ignore[index]
+
+
+def grown(mask: np.ndarray, by: int) -> np.ndarray:
+    """The mask and every pixel within `by` of it."""
+    padded = np.pad(mask, by)
+    h, w = mask.shape
+    span = range(2 * by + 1)
+    return np.any([padded[y : y + h, x : x + w] for y in span for x in span], axis=0)
+
+
+def settle(page: Any, canvas: Any, before: np.ndarray | None = None) -> np.ndarray:
+    """The canvas's pixels once they differ from `before` (or are not blank) and have stopped changing."""
+    last = None
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        now = pixels(canvas)
+        fresh = now[..., 3].min() == 255 if before is None else bool((now != before).any())
+        if fresh and last is not None and (now == last).all():
+            return now
+        last = now
+    raise AssertionError("the canvas did not change in 10 s" if before is not None else "the canvas stayed blank")
+
+
+def click_cell(page: Any, title: str) -> None:
+    """Press the mouse in the middle of a cell of the board, found by its tooltip, as a person does."""
+    cell = page.locator(f".smis-cell[title='{title}']").first
+    cell.scroll_into_view_if_needed()
+    area = cell.bounding_box()
+    page.mouse.click(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+
+
+@pytest.mark.slow
+def test_another_top_by_mouse_and_again_after_a_reload(page: Any, lab: str, shots: Path) -> None:
+    gallery = people("test").load(size=64, indices=gallery_of_notebook())
+    top, letters = gallery.label_set.index("top"), "ABCDEFGH"
+    shape = gallery.labels[0]  # the mixer stands on the shape of the first person
+    colour = {
+        p: gallery.images[p][gallery.labels[p] == top].mean(0) for p in range(8) if (gallery.labels[p] == top).any()
+    }
+    open_notebook(page, lab, NAME)
+    run_all(page)
+    finished(page)
+    find_cell(page, "Mixer(model")
+    result = page.locator("canvas.smis-result").first
+    start = settle(page, result)
+    now = page.locator(".smis-cell.smis-on[title^='Top of']").first.get_attribute("title")[-1]
+    worn = max((p for p in colour if letters[p] != now), key=lambda p: np.ptp(colour[p]))  # a vivid top
+    other = max(colour, key=lambda p: float(np.abs(colour[p] - colour[worn]).mean()))  # and one most unlike it
+    click_cell(page, f"Top of {letters[worn]}")
+    before = settle(page, result, start)
+    click_cell(page, f"Top of {letters[other]}")
+    after = settle(page, result, before)
+    page.screenshot(path=shots / "mixer-light.png")
+
+    change = np.abs(after[..., :3].astype(float) - before[..., :3]).mean(2)
+    scale = change.shape[0] // shape.shape[0]
+    large = lambda mask: mask.repeat(scale, 0).repeat(scale, 1)  # noqa: E731
+    inside, outside = large(~grown(shape != top, EDGE)), large(~grown(shape == top, EDGE))
+    print(f"mean change inside the top {change[inside].mean():.1f}, elsewhere {change[outside].mean():.2f} of 255")
+    assert change[inside].mean() > 15, "the top did not change"
+    assert change[outside].mean() < change[inside].mean() / 5, "more than the top changed"
+
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    page.reload()
+    open_notebook(page, lab, NAME, fresh=False)
+    find_cell(page, "Mixer(model")
+    again = settle(page, result)
+    np.testing.assert_array_equal(again, after, err_msg="after the reload another picture is shown")
+    page.get_by_role("button", name="Reset").first.click()
+    reset = settle(page, result, again)
+    click_cell(page, f"Top of {letters[other]}")
+    settle(page, result, reset)
+
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_timeout(1500)
+    page.screenshot(path=shots / "mixer-dark.png")
+    Image.fromarray(start).save(shots / "mixed-at-start.png")
