@@ -260,10 +260,10 @@ def _open_run(config: TrainConfig, out: Path, resume: bool) -> list[Path]:
         raise TrainingError(f"{out} holds no run to resume: start one without --resume")
     if resume:
         before, now = json.loads(described.read_text(encoding="utf-8")), json.loads(json.dumps(config.to_dict()))
-        differ = [k for k in now if k not in ("steps", "tick") and before.get(k) != now[k]]
+        differ = [k for k in now if k not in ("steps", "decay_from", "tick") and before.get(k) != now[k]]
         if differ:
             raise TrainingError(
-                f"{out} holds a run with another {', '.join(differ)}: only steps and tick may change on resume"
+                f"{out} holds a run with another {', '.join(differ)}: only steps, decay_from and tick may change on resume"
             )
     for folder in ("checkpoints", "samples"):
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -290,7 +290,7 @@ def train(
     Args:
         samples: the training data, at the network's size.
         shown: at least 2 images whose reconstructions, swaps and samples are drawn at every tick.
-        resume: go on with the run in `out`. Only `steps` and `tick` may differ from its config.
+        resume: go on with the run in `out`. Only `steps`, `decay_from` and `tick` may differ from its config.
         hours: stop (with everything saved) after so many hours.
         should_stop: asked after every step.
         on_tick: called with each line of `stats.jsonl`.

@@ -11,7 +11,7 @@ FAINT = (128, 128, 128, 120)  # lines that say 'nothing here'
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 STYLE = """<style>
-.smis-panel { color: var(--jp-ui-font-color1, inherit); max-width: 1100px; }
+.smis-panel { color: var(--jp-ui-font-color1, inherit); max-width: 1100px; padding: 2px; }
 canvas.smis-result { pointer-events: none; border-radius: 8px; }
 .smis-lock.widget-toggle-button { width: 32px; padding: 0; line-height: 28px; }
 .smis-letter input { text-align: center; }

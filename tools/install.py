@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "smis-installed.txt"
+# JupyterLab's first words would be a question about its own news, in the corner over the course.
+NO_NEWS = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}\n'
 OLDEST, NEWEST = (3, 10), (3, 13)
 # PyTorch's own index of CPU builds, used only when asked for.
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -81,9 +83,8 @@ def install(torch: str) -> None:
         [str(python), "-c", "import torch, jupyterlab, smis, smis_widgets"],
         "the installed packages fail to import",
     )
-    temporary = STAMP.with_suffix(".tmp")
-    temporary.write_text(digest, encoding="utf-8")
-    os.replace(str(temporary), str(STAMP))
+    write(VENV / "etc" / "jupyter" / "labconfig" / "page_config.json", NO_NEWS)
+    write(STAMP, digest)
     say("done")
 
 
@@ -133,7 +134,7 @@ def works(name: str) -> bool:
 def wanted(version: "tuple[int, ...]") -> str:
     """A digest of everything that decides what is installed."""
     digest = hashlib.sha256(repr((str(ROOT), version)).encode())
-    for file in (LOCK, ROOT / "pyproject.toml"):
+    for file in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest() + "\n"
 
@@ -142,6 +143,14 @@ def run(command: "list[str]", trouble: str) -> None:
     """Run one command in the repository; raises Problem with `trouble` when it fails."""
     if subprocess.call(command, cwd=str(ROOT)) != 0:
         raise Problem(trouble)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(str(temporary), str(path))
 
 
 def say(text: str) -> None:

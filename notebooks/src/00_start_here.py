@@ -57,7 +57,7 @@ strip(
     np.concatenate([fine.images, colour_maps(fine.labels, fine.label_set)], axis=1),
     list("ABCDEFGH"),
     alt="Eight rendered people, A to H, and below each the label map: one flat colour for each class.",
-    height=240,
+    height=200,
 )
 
 # %% [markdown]
@@ -76,8 +76,6 @@ from smis import GroupDNet
 from smis.datasets.paths import data_file
 
 model = GroupDNet.load(data_file("checkpoints/people-64.safetensors"))
-
-# %%
 config = model.config
 print("pictures of", *config.image_size, "pixels (height, width)")
 print("classes", len(config.labels))
@@ -110,7 +108,7 @@ strip(
     list("ABCDEFGH"),
     alt="The eight people above, and below each what the decoder draws from the eight codes: softer, but the same "
     "colours in the same places.",
-    height=240,
+    height=200,
 )
 
 # %%
@@ -140,14 +138,15 @@ before = labels[A].clone()
 with torch.inference_mode():
     mixed = model.decode(mix(codes, sources), labels[A : A + 1])[0]
 assert torch.equal(before, labels[A]), "mixing styles must leave the label map alone"
+print("mixed", tuple(mixed.shape), "- hair and top are taken, the label map is untouched")
 
 # %%
 pictures = [gallery.images[A], to_uint8(rebuilt)[A], gallery.images[B], gallery.images[D], to_uint8(mixed[None])[0]]
 strip(
     pictures,
     ["A", "A, rebuilt", "hair of B", "top of D", "mixed"],
-    alt="Person A, A rebuilt by the network, persons B and D, and the mixture: A's body with the pink hair of B and the "
-    "green stripes of D.",
+    alt="Person A, A rebuilt by the network, persons B and D, and the mixture: A's body, the hair of B, "
+    "the top of D.",
 )
 
 # %%

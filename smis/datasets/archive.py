@@ -134,16 +134,20 @@ class Archive:
         if picture.mode != mode:
             raise self._error(f"entry {name} must have mode {mode}, has {picture.mode}")
         if (picture.height, picture.width) != self.size:
-            raise self._error(f"entry {name} must be {self.size[0]} x {self.size[1]} (height x width), "
-                              f"is {picture.height} x {picture.width}")
+            raise self._error(
+                f"entry {name} must be {self.size[0]} x {self.size[1]} (height x width), "
+                f"is {picture.height} x {picture.width}"
+            )
         return np.array(picture, np.uint8)
 
     def _read(self, zipped: zipfile.ZipFile, index: int) -> tuple[np.ndarray, np.ndarray]:
         image = self._picture(zipped, f"images/{index:05d}.webp", "RGB")
         labels = self._picture(zipped, f"labels/{index:05d}.png", "P")
         if labels.max() >= len(self.label_set):
-            raise self._error(f"labels/{index:05d}.png has the class id {labels.max()}; "
-                              f"{self.label_set.name!r} has {len(self.label_set)} classes")
+            raise self._error(
+                f"labels/{index:05d}.png has the class id {labels.max()}; "
+                f"{self.label_set.name!r} has {len(self.label_set)} classes"
+            )
         return image, labels
 
     def _error(self, what: str) -> ArchiveError:
@@ -176,8 +180,12 @@ def shrink(image: np.ndarray, labels: np.ndarray, size: int) -> tuple[np.ndarray
     return small.astype(np.uint8), classes[votes.argmax(0)]
 
 
-def write_archive(path: str | os.PathLike[str], label_set: LabelSet,
-                  samples: Iterable[tuple[np.ndarray, np.ndarray]], meta: Mapping[str, Any]) -> int:
+def write_archive(
+    path: str | os.PathLike[str],
+    label_set: LabelSet,
+    samples: Iterable[tuple[np.ndarray, np.ndarray]],
+    meta: Mapping[str, Any],
+) -> int:
     """Write (image uint8 (H, W, 3), labels uint8 (H, W)) pairs as an archive; return their number.
 
     `meta` (JSON values) says where the samples come from. The file appears whole or not at all. Raises ArchiveError
@@ -205,8 +213,12 @@ def encode_sample(image: np.ndarray, labels: np.ndarray, label_set: LabelSet) ->
     return webp.getvalue(), png.getvalue(), (labels.shape[0], labels.shape[1])
 
 
-def write_encoded(path: str | os.PathLike[str], label_set: LabelSet,
-                  samples: Iterable[tuple[bytes, bytes, tuple[int, int]]], meta: Mapping[str, Any]) -> int:
+def write_encoded(
+    path: str | os.PathLike[str],
+    label_set: LabelSet,
+    samples: Iterable[tuple[bytes, bytes, tuple[int, int]]],
+    meta: Mapping[str, Any],
+) -> int:
     """`write_archive` for samples already encoded by `encode_sample` (in other processes, say)."""
     path = Path(path)
     part = path.with_name(path.name + f".{os.getpid()}.part")
@@ -215,8 +227,10 @@ def write_encoded(path: str | os.PathLike[str], label_set: LabelSet,
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as zipped:
             for webp, png, sample_size in samples:
                 if size is not None and sample_size != size:
-                    raise ArchiveError(f"{path}: all samples must have one size; sample {count} is {sample_size}, "
-                                       f"those before it {size}")
+                    raise ArchiveError(
+                        f"{path}: all samples must have one size; sample {count} is {sample_size}, "
+                        f"those before it {size}"
+                    )
                 size = sample_size
                 _store(zipped, f"images/{count:05d}.webp", webp)
                 _store(zipped, f"labels/{count:05d}.png", png)

@@ -70,9 +70,14 @@ def bake(out: Path) -> None:
     samples, genders = [], []
     for i in range(SHAPES):
         gender = float(i % 2) if i % 3 else float(rng.random())
-        phenotype = {"gender": gender, "age": rng.uniform(0.62, 0.9), "muscle": rng.uniform(0.3, 0.8),
-                     "weight": np.clip(rng.normal(0.42, 0.16), 0.1, 0.95), "height": rng.uniform(0.35, 0.75),
-                     "proportions": rng.uniform(0.4, 1)}
+        phenotype = {
+            "gender": gender,
+            "age": rng.uniform(0.62, 0.9),
+            "muscle": rng.uniform(0.3, 0.8),
+            "weight": np.clip(rng.normal(0.42, 0.16), 0.1, 0.95),
+            "height": rng.uniform(0.35, 0.75),
+            "proportions": rng.uniform(0.4, 1),
+        }
         coefficients = model.get_phenotype_blendshape_coefficients(**{k: float(v) for k, v in phenotype.items()})
         mix = coefficients[0].numpy().astype(np.float32)
         shape = (vertices + np.tensordot(mix, vertex_shapes, 1))[used]
@@ -85,8 +90,11 @@ def bake(out: Path) -> None:
 
     dense = np.zeros((len(vertices), len(model.bone_labels)), np.float32)
     for k in range(model.vertex_bone_indices.shape[1]):
-        np.add.at(dense, (np.arange(len(dense)), model.vertex_bone_indices[:, k].numpy()),
-                  model.vertex_bone_weights[:, k].numpy())
+        np.add.at(
+            dense,
+            (np.arange(len(dense)), model.vertex_bone_indices[:, k].numpy()),
+            model.vertex_bone_weights[:, k].numpy(),
+        )
     strongest = dense[used].argsort(1)[:, -WEIGHTS:]
     weights = np.take_along_axis(dense[used], strongest, 1)
 
@@ -98,12 +106,16 @@ def bake(out: Path) -> None:
     lips[new_index[body[:, 0]]] = lip_map[1023 - at[:, 1], at[:, 0]]
 
     arrays = {
-        "template": vertices[used].astype(np.float32), "bone_heads": heads.astype(np.float32),
-        "mean": mean, "components": directions.astype(np.float16),
-        "shapes": ((points - mean) @ directions.T).astype(np.float32), "genders": np.array(genders, np.float32),
+        "template": vertices[used].astype(np.float32),
+        "bone_heads": heads.astype(np.float32),
+        "mean": mean,
+        "components": directions.astype(np.float16),
+        "shapes": ((points - mean) @ directions.T).astype(np.float32),
+        "genders": np.array(genders, np.float32),
         "weight_bones": strongest.astype(np.uint8),
         "weights": (weights / weights.sum(1, keepdims=True)).astype(np.float16),
-        "parents": np.array(model.bone_parents, np.int16), "bones": np.array(model.bone_labels, dtype="U16"),
+        "parents": np.array(model.bone_parents, np.int16),
+        "bones": np.array(model.bone_labels, dtype="U16"),
         "lips": lips.astype(np.float16),
         "smile": read_smile(data / "faceunits01/targets/faceunits", len(vertices))[used].astype(np.float16),
     }

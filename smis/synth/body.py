@@ -81,7 +81,7 @@ class Body:
         fore = 1 + np.clip((p - elbow) @ (wrist - elbow) / np.sum((wrist - elbow) ** 2), 0, None)
         s = np.where(upper < 0.85, upper, np.where(upper < 1.15, np.maximum(np.minimum(upper, 1), fore), fore))
         arm = np.clip(self.arm_weight * 1.5, 0, 1)
-        return (arm * s + (1 - arm) * -0.3)
+        return arm * s + (1 - arm) * -0.3
 
     @cached_property
     def along_leg(self) -> np.ndarray:
@@ -133,8 +133,14 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Unit normals (N, 3), the area-weighted mean over the faces of each vertex."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     u, v = b - a, c - a
-    face_normals = np.stack([u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1], u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
-                             u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]], 1)
+    face_normals = np.stack(
+        [
+            u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1],
+            u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
+            u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0],
+        ],
+        1,
+    )
     normals = np.zeros((len(vertices), 3))
     for axis in range(3):
         normals[:, axis] = np.bincount(faces.ravel(), np.repeat(face_normals[:, axis], 3), len(vertices))

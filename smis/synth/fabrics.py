@@ -9,8 +9,20 @@ import numpy as np
 
 from smis.synth.noise import cell_noise, fractal_noise, value_noise
 
-KINDS = ("solid", "stripes", "bars", "check", "plaid", "dots", "zigzag", "blocks", "gradient", "denim", "floral",
-         "camouflage")
+KINDS = (
+    "solid",
+    "stripes",
+    "bars",
+    "check",
+    "plaid",
+    "dots",
+    "zigzag",
+    "blocks",
+    "gradient",
+    "denim",
+    "floral",
+    "camouflage",
+)
 CHANCES = (0.24, 0.13, 0.09, 0.09, 0.08, 0.09, 0.06, 0.07, 0.05, 0.04, 0.04, 0.02)
 TONES = {"neutral": 0.2, "vivid": 0.4, "muted": 0.15, "pastel": 0.13, "dark": 0.12}
 
@@ -34,9 +46,13 @@ def sample_colour(rng: np.random.Generator, tone: str | None = None) -> np.ndarr
     tone = tone or str(rng.choice(list(TONES), p=list(TONES.values())))
     hue = rng.random()
     u = rng.uniform
-    saturation, value = {"neutral": (u(0, 0.08), u(0.1, 0.97)), "vivid": (u(0.6, 0.95), u(0.6, 0.98)),
-                         "muted": (u(0.25, 0.5), u(0.35, 0.75)), "pastel": (u(0.15, 0.35), u(0.85, 0.98)),
-                         "dark": (u(0.3, 0.8), u(0.12, 0.35))}[tone]
+    saturation, value = {
+        "neutral": (u(0, 0.08), u(0.1, 0.97)),
+        "vivid": (u(0.6, 0.95), u(0.6, 0.98)),
+        "muted": (u(0.25, 0.5), u(0.35, 0.75)),
+        "pastel": (u(0.15, 0.35), u(0.85, 0.98)),
+        "dark": (u(0.3, 0.8), u(0.12, 0.35)),
+    }[tone]
     return np.array(colorsys.hsv_to_rgb(hue, saturation, value))
 
 
@@ -49,8 +65,9 @@ def contrasting(colour: np.ndarray, rng: np.random.Generator, least: float = 0.7
     return 1 - colour
 
 
-def sample_fabric(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS,
-                  chances: tuple[float, ...] = CHANCES) -> Fabric:
+def sample_fabric(
+    rng: np.random.Generator, kinds: tuple[str, ...] = KINDS, chances: tuple[float, ...] = CHANCES
+) -> Fabric:
     """A random fabric of one of `kinds`."""
     kind = str(rng.choice(kinds, p=np.array(chances) / sum(chances)))
     first = sample_colour(rng)
@@ -58,8 +75,16 @@ def sample_fabric(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS,
         first = np.array(colorsys.hsv_to_rgb(rng.uniform(0.57, 0.63), rng.uniform(0.35, 0.7), rng.uniform(0.3, 0.8)))
     second = contrasting(first, rng)
     colours = np.stack([first, second, contrasting(second, rng, 0.5)])
-    return Fabric(kind, colours, rng.uniform(0.06, 0.15), rng.uniform(0.35, 0.6), rng.uniform(0, 0.08),
-                  float(rng.choice([0.04, 0.25], p=[0.85, 0.15])), bool(rng.random() < 0.2), int(rng.integers(100)))
+    return Fabric(
+        kind,
+        colours,
+        rng.uniform(0.06, 0.15),
+        rng.uniform(0.35, 0.6),
+        rng.uniform(0, 0.08),
+        float(rng.choice([0.04, 0.25], p=[0.85, 0.15])),
+        bool(rng.random() < 0.2),
+        int(rng.integers(100)),
+    )
 
 
 def fabric_colour(fabric: Fabric, u: np.ndarray, v: np.ndarray, height: np.ndarray, edge: np.ndarray) -> np.ndarray:

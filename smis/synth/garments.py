@@ -41,8 +41,9 @@ class Outfit:
 def sample_outfit(female: bool, rng: np.random.Generator) -> Outfit:
     """Random cuts that go together."""
     u = rng.uniform
-    bottom = str(rng.choice(["trousers", "shorts", "skirt", "none"],
-                            p=[0.33, 0.23, 0.26, 0.18] if female else [0.6, 0.4, 0, 0]))
+    bottom = str(
+        rng.choice(["trousers", "shorts", "skirt", "none"], p=[0.33, 0.23, 0.26, 0.18] if female else [0.6, 0.4, 0, 0])
+    )
     coat = bottom != "none" and rng.random() < 0.13
     tucked = bool(rng.random() < (0.6 if bottom == "skirt" else 0.35))
     hem, waist = u(-0.02, 0.08), u(0.11, 0.15)
@@ -51,23 +52,37 @@ def sample_outfit(female: bool, rng: np.random.Generator) -> Outfit:
         waist = u(0.11, 0.14)
     if bottom == "none":
         hem, tucked = 0.11, False
-    length = {"trousers": rng.choice([u(-0.75, -0.72), u(-0.68, -0.5)], p=[0.42, 0.58]), "shorts": u(-0.4, -0.13),
-              "skirt": rng.choice([u(-0.34, -0.14), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.5, 0.3, 0.2]),
-              "none": rng.choice([u(-0.34, -0.16), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.45, 0.3, 0.25])}[bottom]
-    sock = rng.choice([-1, u(-0.71, -0.66), u(-0.64, -0.5), u(-0.45, -0.39), u(-0.3, -0.22)],
-                      p=[0.1, 0.14, 0.37, 0.27, 0.12])
+    length = {
+        "trousers": rng.choice([u(-0.75, -0.72), u(-0.68, -0.5)], p=[0.42, 0.58]),
+        "shorts": u(-0.4, -0.13),
+        "skirt": rng.choice([u(-0.34, -0.14), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.5, 0.3, 0.2]),
+        "none": rng.choice([u(-0.34, -0.16), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.45, 0.3, 0.25]),
+    }[bottom]
+    sock = rng.choice(
+        [-1, u(-0.71, -0.66), u(-0.64, -0.5), u(-0.45, -0.39), u(-0.3, -0.22)], p=[0.1, 0.14, 0.37, 0.27, 0.12]
+    )
     return Outfit(
-        bottom=bottom, coat=bool(coat), hem=hem, tucked=tucked, waist=waist,
+        bottom=bottom,
+        coat=bool(coat),
+        hem=hem,
+        tucked=tucked,
+        waist=waist,
         sleeve=float(rng.choice([0.02, 0.4, 0.65, 1.05, 1.5, 1.97], p=[0.14, 0.16, 0.22, 0.08, 0.08, 0.32])),
-        neck=str(rng.choice(["round", "scoop", "vee", "high"], p=[0.42, 0.16, 0.24, 0.18])), vee=u(0.4, 0.48),
-        looseness=u(0.009, 0.024), wide_sleeve=float(rng.choice([0, u(0, 0.02), u(0.02, 0.05)], p=[0.4, 0.4, 0.2])),
-        bottom_length=float(length), leg_cut=str(rng.choice(["skinny", "straight", "wide", "flared"],
-                                                            p=[0.27, 0.36, 0.25, 0.12])),
+        neck=str(rng.choice(["round", "scoop", "vee", "high"], p=[0.42, 0.16, 0.24, 0.18])),
+        vee=u(0.4, 0.48),
+        looseness=u(0.009, 0.024),
+        wide_sleeve=float(rng.choice([0, u(0, 0.02), u(0.02, 0.05)], p=[0.4, 0.4, 0.2])),
+        bottom_length=float(length),
+        leg_cut=str(rng.choice(["skinny", "straight", "wide", "flared"], p=[0.27, 0.36, 0.25, 0.12])),
         flare=float(rng.choice([u(-0.5, -0.25), u(-0.2, 0.2), u(0.2, 0.8)], p=[0.3, 0.35, 0.35])),
-        pleats=float(rng.choice([0, 0.03, 0.06])), pleat_count=int(rng.integers(6, 11)),
-        coat_length=u(-0.42, -0.05), sock_height=float(sock), sock_thickness=u(0.004, 0.009),
+        pleats=float(rng.choice([0, 0.03, 0.06])),
+        pleat_count=int(rng.integers(6, 11)),
+        coat_length=u(-0.42, -0.05),
+        sock_height=float(sock),
+        sock_thickness=u(0.004, 0.009),
         shoe=str(rng.choice(["ballerina", "sneaker", "boot"], p=[0.4, 0.45, 0.15] if female else [0.15, 0.71, 0.14])),
-        boot_height=float(rng.choice([u(-0.7, -0.62), u(-0.55, -0.42)], p=[0.6, 0.4])))
+        boot_height=float(rng.choice([u(-0.7, -0.62), u(-0.55, -0.42)], p=[0.6, 0.4])),
+    )
 
 
 def narrow(outfit: Outfit) -> bool:
@@ -75,8 +90,9 @@ def narrow(outfit: Outfit) -> bool:
     return outfit.bottom in ("skirt", "none")
 
 
-def build_outfit(body: Body, shape: Shape, outfit: Outfit,
-                 rng: np.random.Generator) -> tuple[list[Layer], list[np.ndarray]]:
+def build_outfit(
+    body: Body, shape: Shape, outfit: Outfit, rng: np.random.Generator
+) -> tuple[list[Layer], list[np.ndarray]]:
     """The garments' layers, and for each garment a field (V,) that is positive where it hides the body."""
     faces = np.concatenate([body.faces[k] for k in ("body", "tights", "skirt")])
     normals = vertex_normals(shape.vertices, faces)
@@ -106,8 +122,15 @@ def _shell(shape: Shape, normals: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return shape.vertices + normals * offset[:, None]
 
 
-def _top(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float, layers: list[Layer],
-         hidden: list[np.ndarray]) -> None:
+def _top(
+    body: Body,
+    shape: Shape,
+    normals: np.ndarray,
+    o: Outfit,
+    folds: float,
+    layers: list[Layer],
+    hidden: list[np.ndarray],
+) -> None:
     z, s = body.template[:, 2], body.along_arm
     hem = 0.12 if o.coat else o.waist - 0.035 if o.tucked else o.hem
     neck = _neck_field(body, o.neck, o.vee)
@@ -118,15 +141,32 @@ def _top(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float,
     if o.bottom != "none" and not o.tucked:
         offset = offset + np.clip(0.3 - z, 0, 0.3) * 0.04
     faces = body.faces["tights"]
-    layers.append(make_layer(body, "top", _shell(shape, normals, offset), faces, fields, fabric_uv(body, "tights"),
-                             1 if o.coat else 0, folds))
+    layers.append(
+        make_layer(
+            body,
+            "top",
+            _shell(shape, normals, offset),
+            faces,
+            fields,
+            fabric_uv(body, "tights"),
+            1 if o.coat else 0,
+            folds,
+        )
+    )
     hidden.append(np.minimum(np.min(fields, 0) - MARGIN, 0.6 - z))
     if o.bottom == "none":
         _skirt(body, shape, normals, o, folds, layers, hidden, "top", 0.15)
 
 
-def _bottom(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float, layers: list[Layer],
-            hidden: list[np.ndarray]) -> None:
+def _bottom(
+    body: Body,
+    shape: Shape,
+    normals: np.ndarray,
+    o: Outfit,
+    folds: float,
+    layers: list[Layer],
+    hidden: list[np.ndarray],
+) -> None:
     if o.bottom == "none":
         return
     waist = o.waist if o.tucked else min(o.waist, max(o.hem + 0.04, 0.06)) if o.hem < 0.2 else o.waist
@@ -135,11 +175,17 @@ def _bottom(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: flo
         return
     t, z = body.template, body.template[:, 2]
     vertices = _shell(shape, normals, np.where(z > 0.02, 0.012 if o.tucked else 0.006, 0.008))
-    bones = {b: shape.heads[body.bone(b)] for b in ("upperleg01.L", "lowerleg01.L", "foot.L", "upperleg01.R",
-                                                    "lowerleg01.R", "foot.R")}
+    bones = {
+        b: shape.heads[body.bone(b)]
+        for b in ("upperleg01.L", "lowerleg01.L", "foot.L", "upperleg01.R", "lowerleg01.R", "foot.R")
+    }
     down = np.clip(-z / 0.75, 0, 1)
-    target = {"skinny": 0 * down, "straight": 0.094 - 0.02 * down, "wide": 0.105 + 0.02 * down,
-              "flared": np.where(down < 0.5, 0, 0.02 + 0.09 * down)}[o.leg_cut]
+    target = {
+        "skinny": 0 * down,
+        "straight": 0.094 - 0.02 * down,
+        "wide": 0.105 + 0.02 * down,
+        "flared": np.where(down < 0.5, 0, 0.02 + 0.09 * down),
+    }[o.leg_cut]
     if o.bottom == "shorts":
         target = {"skinny": 0.07, "straight": 0.1, "wide": 0.118, "flared": 0.125}[o.leg_cut] + 0 * down
     grow = np.clip(-z / 0.1, 0, 1)
@@ -167,8 +213,19 @@ def _bottom(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: flo
     hidden.append(np.min(fields[:3], 0) - MARGIN)
 
 
-def _skirt(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float, layers: list[Layer],
-           hidden: list[np.ndarray], label: str, waist: float, length: float | None = None, extra: float = 0.0) -> None:
+def _skirt(
+    body: Body,
+    shape: Shape,
+    normals: np.ndarray,
+    o: Outfit,
+    folds: float,
+    layers: list[Layer],
+    hidden: list[np.ndarray],
+    label: str,
+    waist: float,
+    length: float | None = None,
+    extra: float = 0.0,
+) -> None:
     """A skirt from the waist down: of its own, of a dress, or of a coat (`extra`: metres further out)."""
     faces, t = body.faces["skirt"], body.template
     length = o.bottom_length if length is None else length
@@ -189,8 +246,15 @@ def _skirt(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: floa
     hidden.append(np.min(below, 0) - MARGIN)
 
 
-def _coat(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float, layers: list[Layer],
-          hidden: list[np.ndarray]) -> None:
+def _coat(
+    body: Body,
+    shape: Shape,
+    normals: np.ndarray,
+    o: Outfit,
+    folds: float,
+    layers: list[Layer],
+    hidden: list[np.ndarray],
+) -> None:
     """A long-sleeved coat over the top, with a deep V opening; of the class top."""
     if not o.coat:
         return
@@ -199,8 +263,9 @@ def _coat(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float
     fields = [z - 0.1, (1.93 - s) * 0.23, neck]
     offset = (o.looseness + 0.016) * np.clip(neck / 0.03 + 0.6, 0.6, 1) + 0.008 * np.clip(s, 0, 1)
     faces = body.faces["tights"]
-    layers.append(make_layer(body, "top", _shell(shape, normals, offset), faces, fields, fabric_uv(body, "tights"), 0,
-                             folds))
+    layers.append(
+        make_layer(body, "top", _shell(shape, normals, offset), faces, fields, fabric_uv(body, "tights"), 0, folds)
+    )
     hidden.append(np.min(fields, 0) - 0.03)
     _skirt(body, shape, normals, o, folds, layers, hidden, "top", 0.16, o.coat_length, 0.02)
 
@@ -215,8 +280,15 @@ def _covered(body: Body, o: Outfit) -> np.ndarray | None:
     return body.along_leg - (o.bottom_length + 0.04) if o.bottom == "trousers" else None
 
 
-def _socks(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float, layers: list[Layer],
-           hidden: list[np.ndarray]) -> None:
+def _socks(
+    body: Body,
+    shape: Shape,
+    normals: np.ndarray,
+    o: Outfit,
+    folds: float,
+    layers: list[Layer],
+    hidden: list[np.ndarray],
+) -> None:
     if o.sock_height < -0.9:
         return
     fields = [o.sock_height - body.along_leg, body.template[:, 2] - _shoe_top(body, o) + 0.015]
@@ -226,8 +298,18 @@ def _socks(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: floa
     if o.bottom in ("skirt", "shorts", "none"):
         fields.append(o.bottom_length + 0.08 - body.along_leg)
     low = body.template[body.faces["tights"]][:, :, 2].max(1) < 0
-    layers.append(make_layer(body, "socks", _shell(shape, normals, np.full(len(normals), o.sock_thickness)),
-                             body.faces["tights"][low], fields, fabric_uv(body, "tights")[low], 0, folds * 0.7))
+    layers.append(
+        make_layer(
+            body,
+            "socks",
+            _shell(shape, normals, np.full(len(normals), o.sock_thickness)),
+            body.faces["tights"][low],
+            fields,
+            fabric_uv(body, "tights")[low],
+            0,
+            folds * 0.7,
+        )
+    )
     hidden.append(np.min([fields[0], *fields[2:]], 0) - MARGIN)
 
 
@@ -242,8 +324,15 @@ def _shoe_top(body: Body, o: Outfit) -> np.ndarray:
     return np.full(len(y), min(o.boot_height, -0.68) if low else o.boot_height)
 
 
-def _shoes(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: float, layers: list[Layer],
-           hidden: list[np.ndarray]) -> None:
+def _shoes(
+    body: Body,
+    shape: Shape,
+    normals: np.ndarray,
+    o: Outfit,
+    folds: float,
+    layers: list[Layer],
+    hidden: list[np.ndarray],
+) -> None:
     z = body.template[:, 2]
     fields = [_shoe_top(body, o) - z]
     sock = o.sock_thickness if o.sock_height > -0.9 else 0.0
@@ -257,6 +346,16 @@ def _shoes(body: Body, shape: Shape, normals: np.ndarray, o: Outfit, folds: floa
     sole = np.clip((-0.79 - z) / 0.02, 0, 1)
     vertices = vertices + np.array([0, 0, -0.012]) * sole[:, None]
     below = body.template[body.faces["tights"]][:, :, 2].max(1) < -0.3
-    layers.append(make_layer(body, "shoes", vertices, body.faces["tights"][below], fields,
-                             fabric_uv(body, "tights")[below], 0, folds * 0.3))
+    layers.append(
+        make_layer(
+            body,
+            "shoes",
+            vertices,
+            body.faces["tights"][below],
+            fields,
+            fabric_uv(body, "tights")[below],
+            0,
+            folds * 0.3,
+        )
+    )
     hidden.append(np.min(fields, 0) - 0.012)

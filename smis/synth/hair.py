@@ -44,8 +44,12 @@ def _cap(body: Body, shape: Shape, kind: str, fringe: bool, rng: np.random.Gener
         above = np.where(y > -0.165, above, -1)
     ear = (np.hypot((y + 0.047) / 0.026, (z - 0.711) / 0.036) - 1) * 0.03  # the ears stay free
     above = np.minimum(above, np.where(np.abs(x) > 0.055, ear, 1))
-    volume = {"buzz": 0.004, "short": rng.uniform(0.009, 0.026), "quiff": rng.uniform(0.014, 0.022),
-              "afro": rng.uniform(0.045, 0.085)}.get(kind, rng.uniform(0.008, 0.016))
+    volume = {
+        "buzz": 0.004,
+        "short": rng.uniform(0.009, 0.026),
+        "quiff": rng.uniform(0.014, 0.022),
+        "afro": rng.uniform(0.045, 0.085),
+    }.get(kind, rng.uniform(0.008, 0.016))
     faces = body.faces["body"]
     faces = faces[(body.template[faces][:, :, 2].min(1) > 0.58) & (body.head_weight[faces].min(1) > 0.5)]
     normals = vertex_normals(shape.vertices, body.faces["body"])
@@ -88,8 +92,15 @@ def _curtain(body: Body, shape: Shape, cut: float, rng: np.random.Generator) -> 
     return Layer("hair", rest, source, template, faces, np.stack([z - end - ragged, face_free], 1), uv, 0, 0.3)
 
 
-def _solid(body: Body, shape: Shape, place: np.ndarray, drops: list[float], radii: list[float],
-           rng: np.random.Generator, sideways: float = 0.0) -> Layer:
+def _solid(
+    body: Body,
+    shape: Shape,
+    place: np.ndarray,
+    drops: list[float],
+    radii: list[float],
+    rng: np.random.Generator,
+    sideways: float = 0.0,
+) -> Layer:
     """A ball (one radius) or a hanging tail (several) fixed to the head at a place given on the template."""
     at = int(np.linalg.norm(body.template - place, axis=1).argmin())
     anchor = shape.vertices[at] + (place - body.template[at])
@@ -115,8 +126,9 @@ def _solid(body: Body, shape: Shape, place: np.ndarray, drops: list[float], radi
     return Layer("hair", anchor + points, source, template, faces, np.ones((len(points), 1)), uv, 0, 0.1)
 
 
-def subdivide(arrays: list[np.ndarray], source: np.ndarray,
-              faces: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+def subdivide(
+    arrays: list[np.ndarray], source: np.ndarray, faces: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Split each triangle in four at its edges' middles; `arrays` (N, ...) are averaged, `source` (N, S) joined."""
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
     unique, inverse = np.unique(edges, axis=0, return_inverse=True)
@@ -124,6 +136,7 @@ def subdivide(arrays: list[np.ndarray], source: np.ndarray,
     ab, bc, ca = (count + inverse.reshape(3, -1)).reshape(3, -1)
     a, b, c = faces.T
     fine = np.concatenate([np.stack(f, 1) for f in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
-    joined = np.concatenate([np.concatenate([source, source], 1),
-                             np.concatenate([source[unique[:, 0]], source[unique[:, 1]]], 1)])
+    joined = np.concatenate(
+        [np.concatenate([source, source], 1), np.concatenate([source[unique[:, 0]], source[unique[:, 1]]], 1)]
+    )
     return [np.concatenate([x, (x[unique[:, 0]] + x[unique[:, 1]]) / 2]) for x in arrays], joined, fine

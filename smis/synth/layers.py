@@ -32,15 +32,33 @@ class Layer:
     lips: np.ndarray | None = None
 
 
-def make_layer(body: Body, label: str, vertices: np.ndarray, faces: np.ndarray, keep: list[np.ndarray], uv: np.ndarray,
-               part: int = 0, folds: float = 0.0) -> Layer:
+def make_layer(
+    body: Body,
+    label: str,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    keep: list[np.ndarray],
+    uv: np.ndarray,
+    part: int = 0,
+    folds: float = 0.0,
+) -> Layer:
     """A layer from some faces of the body; `vertices` (V, 3) and `keep` fields (V,) are over all its vertices."""
     marked = np.zeros(len(vertices), bool)
     marked[faces] = True
     used = np.flatnonzero(marked)
     fields = np.stack([k[used] for k in keep], 1) if keep else np.ones((len(used), 1))
-    return Layer(label, vertices[used], used[:, None], body.template[used], (marked.cumsum() - 1)[faces], fields, uv,
-                 part, folds, body.lips[used])
+    return Layer(
+        label,
+        vertices[used],
+        used[:, None],
+        body.template[used],
+        (marked.cumsum() - 1)[faces],
+        fields,
+        uv,
+        part,
+        folds,
+        body.lips[used],
+    )
 
 
 @lru_cache(maxsize=4)
@@ -52,8 +70,9 @@ def fabric_uv(body: Body, group: str) -> np.ndarray:
 
     angle = np.arctan2(t[:, 0], -(t[:, 1] + 0.01))
     shoulders = np.clip((t[:, 2] - 0.47) / 0.07, 0, 1)
-    torso = np.stack([angle * 0.16 * (1 - shoulders) + t[:, 0] * 1.1 * shoulders,
-                      t[:, 2] + shoulders * (t[:, 1] + 0.05)], 1)
+    torso = np.stack(
+        [angle * 0.16 * (1 - shoulders) + t[:, 0] * 1.1 * shoulders, t[:, 2] + shoulders * (t[:, 1] + 0.05)], 1
+    )
 
     shoulder, wrist = body.head("upperarm01.L"), body.head("wrist.L")
     axis = (wrist - shoulder) / np.linalg.norm(wrist - shoulder)

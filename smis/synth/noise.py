@@ -26,8 +26,9 @@ def value_noise(u: np.ndarray, v: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def fractal_noise(u: np.ndarray, v: np.ndarray, seed: int = 0) -> np.ndarray:
     """Three octaves of `value_noise`, in 0..1."""
-    return (value_noise(u, v, seed) + 0.5 * value_noise(2 * u, 2 * v, seed + 1)
-            + 0.25 * value_noise(4 * u, 4 * v, seed + 2)) / 1.75
+    return (
+        value_noise(u, v, seed) + 0.5 * value_noise(2 * u, 2 * v, seed + 1) + 0.25 * value_noise(4 * u, 4 * v, seed + 2)
+    ) / 1.75
 
 
 def cell_noise(i: np.ndarray, j: np.ndarray, seed: int = 0) -> np.ndarray:

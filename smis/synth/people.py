@@ -157,19 +157,29 @@ def _scene(body: Body, rng: np.random.Generator) -> Scene:
     fields = max(layer.keep.shape[1] for layer in layers)
     keep = [np.pad(la.keep, ((0, 0), (0, fields - la.keep.shape[1])), constant_values=1.0) for la in layers]
     lips = [np.zeros(len(la.rest)) if la.lips is None else la.lips for la in layers]
-    bones = {name: turn @ (matrices[b, :3, :3] @ shape.heads[b] + matrices[b, :3, 3])
-             for name in ("head", "upperleg01.L", "upperleg01.R", "lowerleg01.L", "lowerleg01.R", "spine01")
-             for b in [body.bone(name)]}
+    bones = {
+        name: turn @ (matrices[b, :3, :3] @ shape.heads[b] + matrices[b, :3, 3])
+        for name in ("head", "upperleg01.L", "upperleg01.R", "lowerleg01.L", "lowerleg01.R", "spine01")
+        for b in [body.bone(name)]
+    }
 
     def each_face(values: list[float]) -> np.ndarray:
         return np.concatenate([np.full(len(la.faces), v) for la, v in zip(layers, values, strict=True)])
 
-    return Scene(np.concatenate(points), np.concatenate(normals), np.concatenate(faces), np.concatenate(keep),
-                 np.concatenate([la.template for la in layers]), np.concatenate(lips),
-                 np.concatenate([la.uv for la in layers]).astype(np.float32),
-                 each_face([PEOPLE.index(la.label) for la in layers]).astype(np.uint8),
-                 each_face([la.part for la in layers]), each_face([la.folds for la in layers]),
-                 int(rng.integers(100)), bones)
+    return Scene(
+        np.concatenate(points),
+        np.concatenate(normals),
+        np.concatenate(faces),
+        np.concatenate(keep),
+        np.concatenate([la.template for la in layers]),
+        np.concatenate(lips),
+        np.concatenate([la.uv for la in layers]).astype(np.float32),
+        each_face([PEOPLE.index(la.label) for la in layers]).astype(np.uint8),
+        each_face([la.part for la in layers]),
+        each_face([la.folds for la in layers]),
+        int(rng.integers(100)),
+        bones,
+    )
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -185,17 +195,22 @@ def _body_layers(body: Body, vertices: np.ndarray, hidden: list[np.ndarray]) -> 
     keep = [-h for h in hidden]
     faces = body.faces["body"]
     head = (body.head_weight - 0.5) * 0.1  # face and skin meet where this is 0; each layer reaches a little further
-    layers = [make_layer(body, label, vertices, faces[chosen], [*keep, side], fabric_uv(body, "body")[chosen])
-              for label, side, chosen in (("face", head, head[faces].max(1) > -0.03),
-                                          ("skin", -head, head[faces].min(1) < 0.03))]
+    layers = [
+        make_layer(body, label, vertices, faces[chosen], [*keep, side], fabric_uv(body, "body")[chosen])
+        for label, side, chosen in (
+            ("face", head, head[faces].max(1) > -0.03),
+            ("skin", -head, head[faces].min(1) < 0.03),
+        )
+    ]
     eyes = np.concatenate([body.faces["l-eye"], body.faces["r-eye"]])
     return [*layers, make_layer(body, "face", vertices, eyes, [], np.zeros((len(eyes), 3, 2)), part=1)]
 
 
 def _fold_noise(uv: np.ndarray, seed: int) -> np.ndarray:
     u, v = uv[:, 0], uv[:, 1]
-    return (0.65 * value_noise(u * 16 + v * 9, v * 7 - u * 3, seed)
-            + 0.35 * value_noise(u * 38 - v * 12, v * 13, seed + 1))
+    return 0.65 * value_noise(u * 16 + v * 9, v * 7 - u * 3, seed) + 0.35 * value_noise(
+        u * 38 - v * 12, v * 13, seed + 1
+    )
 
 
 def _camera(scene: Scene, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -206,13 +221,15 @@ def _camera(scene: Scene, size: int, rng: np.random.Generator) -> tuple[np.ndarr
     chest = scene.bones["spine01"][2]
     u = rng.uniform
     frame = str(rng.choice(list(FRAMES), p=list(FRAMES.values())))
-    low, high = {"full": (floor - u(0.03, 0.06), top + u(0.02, 0.06)),
-                 "knee": (knee + u(0.0, 0.2), top + u(0, 0.03)),
-                 "hip": (hip + u(-0.04, 0.2), top + u(0, 0.02)),
-                 "bust": (chest + u(-0.2, -0.02), top + u(0, 0.01)),
-                 "middle": (knee + u(-0.05, 0.2), chest + u(0, 0.15)),
-                 "legs": (floor - u(0.0, 0.03), hip + u(-0.2, 0.08)),
-                 "feet": (floor - u(-0.01, 0.02), knee + u(-0.12, 0.08))}[frame]
+    low, high = {
+        "full": (floor - u(0.03, 0.06), top + u(0.02, 0.06)),
+        "knee": (knee + u(0.0, 0.2), top + u(0, 0.03)),
+        "hip": (hip + u(-0.04, 0.2), top + u(0, 0.02)),
+        "bust": (chest + u(-0.2, -0.02), top + u(0, 0.01)),
+        "middle": (knee + u(-0.05, 0.2), chest + u(0, 0.15)),
+        "legs": (floor - u(0.0, 0.03), hip + u(-0.2, 0.08)),
+        "feet": (floor - u(-0.01, 0.02), knee + u(-0.12, 0.08)),
+    }[frame]
     inside = scene.points[(scene.points[:, 2] > low) & (scene.points[:, 2] < high)]
     wide = np.ptp(np.quantile(inside[:, 0], [0.1, 0.9])) > 0.8 * (high - low)
     centre = np.quantile(inside[:, 0], rng.choice([0.3, 0.7]) if wide else 0.5) + rng.normal(0, 0.02) * (high - low)

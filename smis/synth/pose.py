@@ -45,8 +45,11 @@ def _spine_and_legs(narrow: bool, rng: np.random.Generator) -> dict[str, np.ndar
     for bone in ("spine04", "spine03", "spine02"):
         turns[bone] = rotation((0, 0, 1), rng.normal(0, 3)) @ rotation((0, 1, 0), rng.normal(0, 2))
     turns["neck01"] = rotation((0, 0, 1), rng.normal(0, 6)) @ rotation((0, 1, 0), rng.normal(0, 3))
-    turns["head"] = (rotation((0, 0, 1), rng.normal(0, 9)) @ rotation((1, 0, 0), rng.normal(0, 4))
-                     @ rotation((0, 1, 0), rng.normal(0, 4)))
+    turns["head"] = (
+        rotation((0, 0, 1), rng.normal(0, 9))
+        @ rotation((1, 0, 0), rng.normal(0, 4))
+        @ rotation((0, 1, 0), rng.normal(0, 4))
+    )
     return turns
 
 
@@ -59,8 +62,17 @@ def _torso_surface(body: Body, shape: Shape, matrices: np.ndarray) -> tuple[cKDT
     return cKDTree(points), points, vertex_normals(points, inverse.reshape(faces.shape))
 
 
-def _pose_arm(body: Body, heads: np.ndarray, matrices: np.ndarray, turns: dict[str, np.ndarray], side: str, sign: float,
-              kind: str, surface: tuple[cKDTree, np.ndarray, np.ndarray], rng: np.random.Generator) -> None:
+def _pose_arm(
+    body: Body,
+    heads: np.ndarray,
+    matrices: np.ndarray,
+    turns: dict[str, np.ndarray],
+    side: str,
+    sign: float,
+    kind: str,
+    surface: tuple[cKDTree, np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+) -> None:
     def at(bone: str) -> np.ndarray:
         b = body.bone(bone)
         return matrices[b, :3, :3] @ heads[b] + matrices[b, :3, 3]

@@ -97,8 +97,9 @@ def _draw_loop(points: np.ndarray, faces: np.ndarray, keep: np.ndarray, size: in
             continue
         inverse = 1.0 / area
         for row in range(max(int(np.floor(min(yi, yj, yk))), 0), min(int(np.ceil(max(yi, yj, yk))), size - 1) + 1):
-            for column in range(max(int(np.floor(min(xi, xj, xk))), 0),
-                                min(int(np.ceil(max(xi, xj, xk))), size - 1) + 1):
+            for column in range(
+                max(int(np.floor(min(xi, xj, xk))), 0), min(int(np.ceil(max(xi, xj, xk))), size - 1) + 1
+            ):
                 px, py = column + 0.5, row + 0.5
                 w0 = ((xj - px) * (yk - py) - (xk - px) * (yj - py)) * inverse
                 w1 = ((xk - px) * (yi - py) - (xi - px) * (yk - py)) * inverse

@@ -30,8 +30,15 @@ def sample_light(seed: int) -> Light:
     rng = np.random.default_rng([1000, seed])
     azimuth, elevation = np.deg2rad(rng.uniform(-55, 55)), np.deg2rad(rng.uniform(25, 60))
     direction = np.array([np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)])
-    return Light(direction, rng.uniform(0.58, 0.74), rng.uniform(0.42, 0.62), 1 + rng.normal(0, 0.02, 3),
-                 rng.uniform(-0.1, 0.1, 2), rng.uniform(0, 0.3), int(rng.integers(2**31)))
+    return Light(
+        direction,
+        rng.uniform(0.58, 0.74),
+        rng.uniform(0.42, 0.62),
+        1 + rng.normal(0, 0.02, 3),
+        rng.uniform(-0.1, 0.1, 2),
+        rng.uniform(0, 0.3),
+        int(rng.integers(2**31)),
+    )
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,15 @@ def crevices(depth: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.where(seen, total, 0)
 
 
-def shade_points(light: Light, normals: np.ndarray, to_eye: np.ndarray, shadow: np.ndarray, occlusion: np.ndarray,
-                 folds: np.ndarray, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def shade_points(
+    light: Light,
+    normals: np.ndarray,
+    to_eye: np.ndarray,
+    shadow: np.ndarray,
+    occlusion: np.ndarray,
+    folds: np.ndarray,
+    soft: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """(brightness (P, 3) that multiplies the colour, highlight (P,) that gloss multiplies before it is added)."""
     wrap = np.where(soft, 0.3, 0.1)
     diffuse = np.clip((dot(normals, light.direction) + wrap) / (1 + wrap), 0, 1)

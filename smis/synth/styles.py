@@ -28,12 +28,34 @@ class Surface:
 
 Paint = tuple[np.ndarray, np.ndarray]  # colours (P, 3) and gloss (P,)
 
-TONES = np.array([[0.98, 0.85, 0.76], [0.95, 0.79, 0.67], [0.91, 0.71, 0.57], [0.83, 0.62, 0.47], [0.71, 0.50, 0.36],
-                  [0.57, 0.39, 0.28], [0.44, 0.29, 0.21]])
+TONES = np.array(
+    [
+        [0.98, 0.85, 0.76],
+        [0.95, 0.79, 0.67],
+        [0.91, 0.71, 0.57],
+        [0.83, 0.62, 0.47],
+        [0.71, 0.50, 0.36],
+        [0.57, 0.39, 0.28],
+        [0.44, 0.29, 0.21],
+    ]
+)
 TONE_CHANCES = (0.14, 0.18, 0.19, 0.18, 0.14, 0.1, 0.07)
-HAIR = np.array([[0.07, 0.06, 0.06], [0.15, 0.09, 0.06], [0.26, 0.15, 0.09], [0.42, 0.25, 0.13], [0.58, 0.38, 0.2],
-                 [0.78, 0.58, 0.3], [0.9, 0.76, 0.5], [0.55, 0.2, 0.09], [0.72, 0.32, 0.12], [0.66, 0.66, 0.68],
-                 [0.85, 0.35, 0.55], [0.25, 0.4, 0.75]])
+HAIR = np.array(
+    [
+        [0.07, 0.06, 0.06],
+        [0.15, 0.09, 0.06],
+        [0.26, 0.15, 0.09],
+        [0.42, 0.25, 0.13],
+        [0.58, 0.38, 0.2],
+        [0.78, 0.58, 0.3],
+        [0.9, 0.76, 0.5],
+        [0.55, 0.2, 0.09],
+        [0.72, 0.32, 0.12],
+        [0.66, 0.66, 0.68],
+        [0.85, 0.35, 0.55],
+        [0.25, 0.4, 0.75],
+    ]
+)
 HAIR_CHANCES = (0.13, 0.12, 0.12, 0.1, 0.1, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03)
 EYES = np.array([[0.28, 0.16, 0.08], [0.2, 0.4, 0.6], [0.25, 0.45, 0.25], [0.1, 0.07, 0.05], [0.4, 0.4, 0.42]])
 
@@ -61,8 +83,11 @@ def _face(rng: np.random.Generator, s: Surface) -> Paint:
     brow = HAIR[rng.choice(9)] * rng.uniform(0.6, 0.9)
     iris = EYES[rng.integers(len(EYES))]
     lip_kind = rng.choice(3, p=[0.55, 0.25, 0.2])
-    lips = [tone * [0.95, 0.62, 0.62], tone * [0.8, 0.3, 0.32] + [0.2, 0.02, 0.06],
-            np.array([0.75, 0.08, 0.18]) * rng.uniform(0.7, 1.1)][lip_kind]
+    lips = [
+        tone * [0.95, 0.62, 0.62],
+        tone * [0.8, 0.3, 0.32] + [0.2, 0.02, 0.06],
+        np.array([0.75, 0.08, 0.18]) * rng.uniform(0.7, 1.1),
+    ][lip_kind]
     rosy, brow_height, brow_thick = rng.uniform(0.08, 0.3), rng.uniform(0.012, 0.016), rng.uniform(0.003, 0.0045)
     shadow = sample_colour(rng, "muted") if rng.random() < 0.25 else tone * 0.85
 
@@ -87,8 +112,10 @@ def _face(rng: np.random.Generator, s: Surface) -> Paint:
     centre = np.hypot(x - 0.0312, z - 0.729)
     mix(soft(0.0085 - centre, 0.0015) * eye, iris)
     mix(soft(0.0042 - centre, 0.0015) * eye, np.array([0.03, 0.03, 0.03]))
-    mix(soft(0.0016 - np.hypot(s.template[:, 0] - np.sign(s.template[:, 0]) * 0.0312 - 0.003, z - 0.733), 0.001) * eye,
-        np.array([1.0, 1.0, 1.0]))
+    mix(
+        soft(0.0016 - np.hypot(s.template[:, 0] - np.sign(s.template[:, 0]) * 0.0312 - 0.003, z - 0.733), 0.001) * eye,
+        np.array([1.0, 1.0, 1.0]),
+    )
     mix(soft(0.14 - np.abs(lid - 0.35), 0.1) * soft(1.08 - np.abs(across), 0.15) * front, np.array([0.08, 0.06, 0.05]))
     along = np.clip((x - 0.012) / 0.045, 0, 1)
     arch = 0.7365 + brow_height + 0.005 * np.sin(along * np.pi) - 0.002 * along
@@ -119,6 +146,7 @@ def _garment(low: float, high: float) -> Callable[[np.random.Generator, Surface]
         if below.any():
             colour[below] = fabric_colour(inner, u[below], v[below], height[below], s.edge[below])
         return colour, np.full(len(u), fabric.gloss)
+
     return paint_garment
 
 
@@ -149,16 +177,22 @@ def _shoes(rng: np.random.Generator, s: Surface) -> Paint:
 
 
 PAINTERS: dict[str, Callable[[np.random.Generator, Surface], Paint]] = {
-    "hair": _hair, "face": _face, "skin": _skin, "top": _garment(0.0, 0.55), "bottom": _garment(-0.7, 0.12),
-    "socks": _socks, "shoes": _shoes,
+    "hair": _hair,
+    "face": _face,
+    "skin": _skin,
+    "top": _garment(0.0, 0.55),
+    "bottom": _garment(-0.7, 0.12),
+    "socks": _socks,
+    "shoes": _shoes,
 }
 
 
 def paint_background(seed: int, size: int) -> np.ndarray:
     """A backdrop (size, size, 3) in 0..1."""
     rng = np.random.default_rng([len(PAINTERS), seed])
-    kind = rng.choice(["plain", "gradient", "floor", "panels", "clouds", "circles"],
-                      p=[0.32, 0.2, 0.16, 0.1, 0.12, 0.1])
+    kind = rng.choice(
+        ["plain", "gradient", "floor", "panels", "clouds", "circles"], p=[0.32, 0.2, 0.16, 0.1, 0.12, 0.1]
+    )
     tones = ["neutral", "pastel", "muted", "vivid"]
     first = sample_colour(rng, str(rng.choice(tones, p=[0.45, 0.3, 0.15, 0.1])))
     if rng.random() < 0.3:
