@@ -263,7 +263,8 @@ def _open_run(config: TrainConfig, out: Path, resume: bool) -> list[Path]:
         differ = [k for k in now if k not in ("steps", "decay_from", "tick") and before.get(k) != now[k]]
         if differ:
             raise TrainingError(
-                f"{out} holds a run with another {', '.join(differ)}: only steps, decay_from and tick may change on resume"
+                f"{out} holds a run with another {', '.join(differ)}: "
+                "only steps, decay_from and tick may change on resume"
             )
     for folder in ("checkpoints", "samples"):
         (out / folder).mkdir(parents=True, exist_ok=True)

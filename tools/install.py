@@ -110,9 +110,7 @@ def check_this_python() -> None:
     if not OLDEST <= version <= NEWEST:
         names = [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
         usable = next((name for name in names if works(name)), None)
-        hint = (
-            f"make lab PYTHON={usable}" if usable else "install Python 3.12, then: make lab PYTHON=python3.12"
-        )
+        hint = f"make lab PYTHON={usable}" if usable else "install Python 3.12, then: make lab PYTHON=python3.12"
         raise Problem(
             f"this is Python {version[0]}.{version[1]} ({sys.executable}), but Python "
             f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is needed.\n         Try: {hint}"

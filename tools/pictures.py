@@ -20,13 +20,18 @@ from smis.sheets import to_uint8
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE, GAP, TEXT = 160, 8, 26  # pixels of a picture, of a gap, of a line of text
-ROWS = ("hair", "top", "bottom", "background")  # one row of mixtures for each of these classes
+ROWS = ("hair", "top", "bottom")  # one row of mixtures for each of these classes
 
 
-def restyled(model: GroupDNet, codes: ClassCodes, label: torch.Tensor, base: int, number: int) -> list[np.ndarray]:
-    """The person `base` with class `number` of each other person, uint8 (H, W, 3) each."""
-    pictures = []
+def restyled(
+    model: GroupDNet, codes: ClassCodes, label: torch.Tensor, base: int, number: int
+) -> list[np.ndarray | None]:
+    """The person `base` with class `number` of each person, uint8 (H, W, 3) each; None where there is no such class."""
+    pictures: list[np.ndarray | None] = []
     for donor in range(len(codes)):
+        if not codes.present[donor, number]:
+            pictures.append(None)
+            continue
         sources = [base] * len(model.config.labels)
         sources[number] = donor
         with torch.no_grad():
@@ -67,15 +72,16 @@ def hero(model: GroupDNet, base: int, donors: Sequence[int]) -> Image.Image:
         put(picture, 0, row, caption)
     for row, (pictures, caption) in enumerate(zip(rows, captions)):
         for column, picture in enumerate(pictures):
-            put(picture, column + 1, row, caption)
+            if picture is not None:
+                put(picture, column + 1, row, caption)
     return sheet
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default=ROOT / "data/checkpoints/people-64.safetensors")
-    parser.add_argument("--base", type=int, default=0)
-    parser.add_argument("--donors", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6])
+    parser.add_argument("--base", type=int, default=44)
+    parser.add_argument("--donors", type=int, nargs="+", default=[41, 210, 217, 236, 374, 386])
     parser.add_argument("--out", type=Path, default=ROOT / "docs/hero.png")
     options = parser.parse_args()
     options.out.parent.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """Take a finished run into data/checkpoints: measure it on the test split, write the network and how it was made.
 
-    python tools/ship.py runs/people-64 data/checkpoints/people-64.safetensors
+    python tools/ship.py runs/people-64 data/checkpoints/people-64.safetensors --hours 2
 
 Writes the network in half precision with its provenance, the training samples of the last tick and the learning
 curve's numbers as README.md beside it.
@@ -23,7 +23,7 @@ LICENCE = "CC BY 4.0"
 
 
 def describe(
-    run: Path, target: Path, seconds: float, config: TrainConfig, report: Report, stats: list[dict[str, Any]]
+    run: Path, target: Path, made: dict[str, Any], config: TrainConfig, report: Report, stats: list[dict[str, Any]]
 ) -> str:
     """The text of data/checkpoints/README.md."""
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
@@ -45,7 +45,8 @@ def describe(
             f"- network: preset `{target.stem}`, {number:,} parameters (encoder and decoder)",
             "- data: `data/people-train.zip`, 5,000 rendered people, nothing else",
             f"- command: `smis train {target.stem}`; {step} steps of {config.batch_size} images, "
-            f"{seconds / 3600:.1f} hours on one core of a shared CPU machine",
+            f"{made['hours']:g} hours on one core of a shared CPU machine",
+            *([f"- remark: {made['remark']}"] if made["remark"] else []),
             "- what is stored is the running average of the weights, with batch statistics of its own",
             "",
             f"![Samples after {step} steps. Columns: eight people of the validation split. Rows: image, label map,",
@@ -75,6 +76,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--hours", type=float, required=True, help="how long it trained, without pauses")
+    parser.add_argument("--remark", default="", help="what the preset alone does not tell")
     options = parser.parse_args()
     run, target = options.run, options.target
     config = TrainConfig.from_dict(json.loads((run / "config.json").read_text(encoding="utf-8")))
@@ -82,19 +85,17 @@ def main() -> None:
     model = GroupDNet.load(run / "model.safetensors")
     report = evaluate(model, people("test").load(config.model.image_size[0]))
     print(report)
-    seconds = sum(
-        b["seconds"] for b, after in zip(stats, [*stats[1:], None]) if after is None or after["seconds"] < b["seconds"]
-    )
     made = {
         "data": "data/people-train.zip",
         "steps": stats[-1]["step"],
-        "seconds": round(seconds),
+        "hours": options.hours,
+        "remark": options.remark,
         "train_config": config.to_dict(),
         "test": report.to_dict(),
         "licence": LICENCE,
     }
     model.save(target, made)
-    (target.parent / "README.md").write_text(describe(run, target, seconds, config, report, stats), encoding="utf-8")
+    (target.parent / "README.md").write_text(describe(run, target, made, config, report, stats), encoding="utf-8")
     sheet = run / "samples" / f"step-{stats[-1]['step']:06d}.png"
     (Path("docs") / f"{target.stem}-samples.png").write_bytes(sheet.read_bytes())
     print(target)

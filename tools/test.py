@@ -51,9 +51,7 @@ def main() -> int:
         parser.error(f"no step called {unknown[0]!r}; there are: {', '.join(STEPS)}")
     REPORTS.mkdir(exist_ok=True)
     outcomes = [
-        run(command, REPORTS / f"{step}-{number}.xml")
-        for step in wanted
-        for number, command in enumerate(STEPS[step])
+        run(command, REPORTS / f"{step}-{number}.xml") for step in wanted for number, command in enumerate(STEPS[step])
     ]
     print(table(outcomes))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
@@ -88,9 +86,7 @@ def table(outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         passed, failed = ("-" if count is None else count for count in (outcome.passed, outcome.failed))
         mark = "" if outcome.ok else "   <-- FAILED"
-        lines.append(
-            f"{passed:>7}{failed:>8}{len(outcome.skipped):>9}{outcome.seconds:>9.0f}  {outcome.command}{mark}"
-        )
+        lines.append(f"{passed:>7}{failed:>8}{len(outcome.skipped):>9}{outcome.seconds:>9.0f}  {outcome.command}{mark}")
     reasons = Counter(reason for outcome in outcomes for reason in outcome.skipped)
     lines += [""] + [f"SKIPPED {count} x: {reason}" for reason, count in reasons.items()]
     bad = sum(not outcome.ok for outcome in outcomes)
