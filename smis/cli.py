@@ -9,9 +9,7 @@ Exit status: 0; 1 with one line `smis: error: ...`; 2 for a wrong command line; 
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -173,15 +171,11 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
     """Write uint8 (H, W, 3) as PNG, whole or not at all."""
     from PIL import Image
 
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "PNG")
+    from smis.files import whole_file
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(data.getvalue())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        Image.fromarray(pixels).save(part, "PNG")
 
 
 def _info(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from smis.config import ConfigError, GroupDNetConfig
 from smis.decoder import GroupDecoder
 from smis.editing import ClassCodes
 from smis.encoder import GroupEncoder
+from smis.files import whole_file
 
 __all__ = ["CheckpointError", "GroupDNet"]
 
@@ -99,12 +100,8 @@ class GroupDNet(nn.Module):
         header["provenance"] = json.dumps(provenance or {})
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f"{target.name}.{os.getpid()}.part")
-        try:
-            save_file(tensors, partial, metadata=header)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(target) as part:
+            save_file(tensors, part, metadata=header)
 
     @staticmethod
     def read_header(path: str | os.PathLike[str]) -> tuple[GroupDNetConfig, dict[str, Any]]:

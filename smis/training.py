@@ -28,6 +28,7 @@ from smis.config import TrainConfig
 from smis.datasets.archive import Samples
 from smis.discriminator import MultiscaleDiscriminator
 from smis.encoder import sample_code
+from smis.files import whole_file
 from smis.layers import init_weights, one_hot
 from smis.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
 from smis.model import GroupDNet
@@ -191,13 +192,9 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """All that a resumed run needs, in one file, whole or not at all."""
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            state = {name: part.state_dict() for name, part in self._parts().items()}
-            torch.save({"step": self.steps_done, **state}, partial)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        with whole_file(path) as part:
+            torch.save({"step": self.steps_done, **state}, part)
 
     def load(self, path: Path) -> None:
         """Raises `TrainingError` when the file is damaged or belongs to another network."""
@@ -245,12 +242,6 @@ def _environment() -> dict[str, Any]:
     return {"torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads()}
 
 
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
 def _open_run(config: TrainConfig, out: Path, resume: bool) -> list[Path]:
     """Make or check the run folder; returns its checkpoints, newest first."""
     described = out / "config.json"
@@ -268,7 +259,8 @@ def _open_run(config: TrainConfig, out: Path, resume: bool) -> list[Path]:
             )
     for folder in ("checkpoints", "samples"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    _write_text(described, json.dumps(config.to_dict(), indent=1))
+    with whole_file(described) as part:
+        part.write_text(json.dumps(config.to_dict(), indent=1), encoding="utf-8")
     return sorted((out / "checkpoints").glob("step-*.pt"), reverse=True)
 
 

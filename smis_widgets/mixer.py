@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from smis.datasets.archive import Samples
+from smis.files import whole_file
 from smis_widgets.base import Frame, Panel, Refused
 from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, snapshot
 from smis_widgets.mixing import MixerState, Model, Studio, describe, render
@@ -269,10 +269,6 @@ def write_new(path: Path, data: bytes) -> Path:
     while target.exists():
         number += 1
         target = path.resolve().with_name(f"{path.stem}-{number}{path.suffix}")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with whole_file(target) as part:
         part.write_bytes(data)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
     return target

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from smis.datasets.paths import data_file
+from smis.files import whole_file
 from smis.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -221,27 +222,21 @@ def write_encoded(
 ) -> int:
     """`write_archive` for samples already encoded by `encode_sample` (in other processes, say)."""
     path = Path(path)
-    part = path.with_name(path.name + f".{os.getpid()}.part")
     count, size = 0, None
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as zipped:
-            for webp, png, sample_size in samples:
-                if size is not None and sample_size != size:
-                    raise ArchiveError(
-                        f"{path}: all samples must have one size; sample {count} is {sample_size}, "
-                        f"those before it {size}"
-                    )
-                size = sample_size
-                _store(zipped, f"images/{count:05d}.webp", webp)
-                _store(zipped, f"labels/{count:05d}.png", png)
-                count += 1
-            if size is None:
-                raise ArchiveError(f"{path}: an archive needs at least one sample, got none")
-            head = {"format": FORMAT, "label_set": label_set.to_dict(), "count": count, "size": list(size)}
-            _store(zipped, "meta.json", json.dumps({**meta, **head}, indent=1, sort_keys=True).encode())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as zipped:
+        for webp, png, sample_size in samples:
+            if size is not None and sample_size != size:
+                raise ArchiveError(
+                    f"{path}: all samples must have one size; sample {count} is {sample_size}, those before it {size}"
+                )
+            size = sample_size
+            _store(zipped, f"images/{count:05d}.webp", webp)
+            _store(zipped, f"labels/{count:05d}.png", png)
+            count += 1
+        if size is None:
+            raise ArchiveError(f"{path}: an archive needs at least one sample, got none")
+        head = {"format": FORMAT, "label_set": label_set.to_dict(), "count": count, "size": list(size)}
+        _store(zipped, "meta.json", json.dumps({**meta, **head}, indent=1, sort_keys=True).encode())
     return count
 
 

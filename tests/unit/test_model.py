@@ -109,7 +109,7 @@ def test_a_failed_save_leaves_the_old_file_and_no_debris(model, tmp_path, monkey
     path = tmp_path / "model.safetensors"
     model.save(path)
     before = path.read_bytes()
-    monkeypatch.setattr("smis.model.os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("smis.files.os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         model.save(path, {"new": True})
     assert path.read_bytes() == before

@@ -177,7 +177,7 @@ def test_save_counts_up_and_leaves_nothing_half_written(
         assert picture.size == (640, 640)
         assert picture.text["Description"].startswith("Shape of A")  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("smis_widgets.mixer.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("smis.files.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     button.click()
     assert "Not saved: disk full" in mixer.status.value
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mix-2.png", "mix.png"]
