@@ -1,6 +1,6 @@
 """Draw docs/hero.png: one person, restyled class by class from other people. Run after a new checkpoint.
 
-python tools/pictures.py [--checkpoint data/checkpoints/people-64.safetensors] [--base 0] [--donors 1 2 3]
+python tools/pictures.py [--checkpoint data/checkpoints/people-64.safetensors] [--base 44] [--donors 41 210 217]
 """
 
 from __future__ import annotations
@@ -60,12 +60,11 @@ def hero(model: GroupDNet, base: int, donors: Sequence[int]) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(16)
 
-    def put(picture: np.ndarray, column: int, row: int, caption: str = "") -> None:
+    def put(picture: np.ndarray, column: int, row: int, caption: str) -> None:
         x = GAP + column * (SIDE + GAP) + (3 * GAP if column else 0)
         y = GAP + row * (SIDE + TEXT + GAP)
         draw.text((x, y + 3), caption, fill="#222222", font=font)
-        crisp = picture.shape[0] != side or (column == 0 and row == 1)
-        method = Image.Resampling.NEAREST if crisp and picture.shape[0] == side else Image.Resampling.BICUBIC
+        method = Image.Resampling.NEAREST if caption == "its label map" else Image.Resampling.BICUBIC
         sheet.paste(Image.fromarray(picture).resize((SIDE, SIDE), method), (x, y + TEXT))
 
     for row, (picture, caption) in enumerate(zip(left, ("a person", "its label map", "encoded, decoded"))):
