@@ -122,9 +122,11 @@ class GroupDNetConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each loss of the generator counts. The defaults are the paper's; `pixel` is our addition.
+    """What each loss of the generator counts. The defaults are the paper's; `pixel` and `coarse` are our additions.
 
     `kl` multiplies the divergence summed over all dimensions of one image's codes (mean over the batch).
+    `pixel` is the L1 distance to the real image, `coarse` the same after averaging 8x8 pixels: it speaks of colour
+    alone, while patterns that are not drawn yet drown colour in `pixel`.
     """
 
     gan: float = 1.0
@@ -132,6 +134,7 @@ class LossWeights:
     perceptual: float = 10.0
     kl: float = 0.05
     pixel: float = 0.0
+    coarse: float = 0.0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -232,13 +235,14 @@ _PEOPLE_64 = TrainConfig(
     ),
     discriminator_widths=(32, 64, 64),
     batch_size=8,
-    steps=3_800,
-    decay_from=0.7,
-    lr_generator=2e-3,
+    steps=13_000,
+    decay_from=0.5,
+    lr_generator=1e-3,
     lr_discriminator=4e-4,
+    betas=(0.5, 0.99),
     init_gain=1.0,
-    weights=LossWeights(feature_matching=5.0, perceptual=5.0, kl=1e-4, pixel=30.0),
-    tick=250,
+    weights=LossWeights(feature_matching=5.0, perceptual=5.0, kl=1e-4, pixel=30.0, coarse=60.0),
+    tick=500,
 )
 
 # `smoke` is for tests and for a first look: the same network, very thin, a few steps.

@@ -126,6 +126,7 @@ class Trainer:
             "feature_matching": weights.feature_matching * feature_matching(judged_fake, judged_real),
             "kl": weights.kl * kl_divergence(mu, logvar),
             "pixel": weights.pixel * F.l1_loss(fake, images),
+            "coarse": weights.coarse * F.l1_loss(F.avg_pool2d(fake, 8), F.avg_pool2d(images, 8)),
         }
         if self.perceptual is not None:
             terms["perceptual"] = weights.perceptual * self.perceptual(fake, images)
