@@ -11,11 +11,11 @@ import time
 
 import torch
 
-from smis.config import preset
 from smis.datasets.archive import Archive
 from smis.datasets.paths import data_file
 from smis.model import GroupDNet
 from smis.neighbourhoods import Neighbourhoods
+from smis.presets import preset
 
 
 def main() -> None:

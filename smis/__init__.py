@@ -10,21 +10,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smis.config import GroupDNetConfig, TrainConfig, preset
+    from smis.config import GroupDNetConfig, TrainConfig
     from smis.datasets.archive import Archive, Samples, people
     from smis.editing import ClassCodes, mix, morph
     from smis.labels import PEOPLE, LabelSet
     from smis.model import CheckpointError, GroupDNet
+    from smis.presets import preset
 
 __version__ = "0.1.0"
 
 # Names are imported when they are first used: `smis --help` need not wait for torch.
 _HOMES = {
-    "smis.config": ("GroupDNetConfig", "TrainConfig", "preset"),
+    "smis.config": ("GroupDNetConfig", "TrainConfig"),
     "smis.datasets.archive": ("Archive", "Samples", "people"),
     "smis.editing": ("ClassCodes", "mix", "morph"),
     "smis.labels": ("PEOPLE", "LabelSet"),
     "smis.model": ("CheckpointError", "GroupDNet"),
+    "smis.presets": ("preset",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

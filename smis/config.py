@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smis.labels import PEOPLE, LabelSet
+from smis.labels import LabelSet
 
-__all__ = ["ConfigError", "GroupDNetConfig", "LossWeights", "TrainConfig", "PRESETS", "preset"]
+__all__ = ["ConfigError", "GroupDNetConfig", "LossWeights", "TrainConfig"]
 
 
 class ConfigError(ValueError):
@@ -26,6 +26,11 @@ def _require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples, at every depth."""
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
+
+
 def _known_keys(cls: type, values: Mapping[str, Any]) -> None:
     known = {f.name for f in dataclasses.fields(cls)}
     unknown = sorted(set(values) - known)
@@ -34,74 +39,144 @@ def _known_keys(cls: type, values: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class GroupDNetConfig:
-    """The shape of a GroupDNet (section 3 of the paper; supplementary table of layers).
+    """The shape of a GroupDNet (section 3 of the paper; supplementary table of layers), and of its baselines.
 
-    `C` is the number of classes. The decoder has one CG-Block per entry of `decoder_widths`; a nearest x2
-    upsampling stands between two blocks, so `image_size = latent_size * 2 ** (blocks - 1)`.
+    `C` is the number of classes. The decoder starts from a small grid and has one CG-Block per entry of
+    `decoder_widths`; nearest x2 upsampling stands before a block where `upsample` says so.
 
     Attributes:
         labels: the label set; `C = len(labels)`.
         image_size: (H, W) in pixels.
-        latent_dim: D, channels of a class's code.
-        latent_size: (h, w), the grid of a class's code.
-        encoder_widths: channels *per class* after each stride-2 convolution of the encoder.
+        controllers: how many codes: `C`, or 1 code for the whole image.
+        latent_dim: D, channels of one code.
+        latent_size: (h, w), the grid of a code: that of the encoder's last layer, or (1, 1) for a vector.
+        encoder_input: 'classes', every class cut out, cropped and resized; or 'image', the image as it is.
+        encoder_boxes: what a class is cropped to. 'labels': the box of its pixels. 'colours': the same, but a row or
+            column whose colours sum to exactly zero does not count, as in the released code.
+        encoder_groups: `C`, or 1 for an ordinary encoder.
+        encoder_widths: channels *per group* after each stride-2 convolution of the encoder.
         encoder_norm: 'instance' as in the paper, or 'none'. Instance norm erases how strong a flat colour is.
         decoder_widths: channels after each CG-Block; the first is also the width after `fc`.
         decoder_groups: the falling group numbers: of `fc`, then of each CG-Block.
-        norm_hidden: hidden channels of CG-Norm's small mask network.
+        upsample: for each CG-Block whether its input is first made twice as large; not before the first.
+        norm_hidden: for each CG-Block, hidden channels of CG-Norm's small mask network.
+        norm_groups: for each CG-Block, the groups of that network's first convolution, and of those that make gamma
+            and beta.
+        instance_edges: whether the decoder also sees where one object ends and the next one of its class begins.
+        fused: every group ends in a picture of its own, and class c's pixels come from picture c (MulNet). Otherwise
+            one convolution to RGB.
+        spare_width: width of one more block that the published ADE20K network holds and never runs; 0 for none.
     """
 
     labels: LabelSet
     image_size: tuple[int, int]
+    controllers: int
     latent_dim: int
     latent_size: tuple[int, int]
+    encoder_input: str
+    encoder_boxes: str
+    encoder_groups: int
     encoder_widths: tuple[int, ...]
     encoder_norm: str
     decoder_widths: tuple[int, ...]
     decoder_groups: tuple[int, ...]
-    norm_hidden: int
+    upsample: tuple[bool, ...]
+    norm_hidden: tuple[int, ...]
+    norm_groups: tuple[tuple[int, int], ...]
+    instance_edges: bool = False
+    fused: bool = False
+    spare_width: int = 0
 
     def __post_init__(self) -> None:
         classes, blocks = len(self.labels), len(self.decoder_widths)
+        for name, allowed in (
+            ("controllers", (classes, 1)),
+            ("encoder_input", ("classes", "image")),
+            ("encoder_boxes", ("labels", "colours")),
+            ("encoder_groups", (classes, 1)),
+            ("encoder_norm", ("instance", "none")),
+        ):
+            value = getattr(self, name)
+            _require(value in allowed, f"{name} must be {allowed[0]!r} or {allowed[1]!r}, got {value!r}")
         _require(blocks >= 1, "decoder_widths needs at least one block")
+        for name, number in (
+            ("decoder_groups", blocks + 1),
+            ("upsample", blocks),
+            ("norm_hidden", blocks),
+            ("norm_groups", blocks),
+        ):
+            value = getattr(self, name)
+            _require(len(value) == number, f"{name} needs {number} entries for {blocks} blocks, got {value}")
+        _require(not self.upsample[0], "upsample must be false for the first block: fc makes its grid")
+        positive = (self.latent_dim, *self.encoder_widths, *self.decoder_widths, *self.decoder_groups)
+        positive += (*self.norm_hidden, *(g for pair in self.norm_groups for g in pair))
         _require(
-            len(self.decoder_groups) == blocks + 1,
-            f"decoder_groups needs {blocks + 1} numbers (fc, then one per block), got {self.decoder_groups}",
+            all(isinstance(n, int) and n >= 1 for n in positive),
+            "latent_dim, widths, hidden channels and groups must be integers >= 1",
         )
-        scale = 2 ** (blocks - 1)
-        for axis, image, latent in zip(("height", "width"), self.image_size, self.latent_size):
+        if self.encoder_input == "image":
+            _require(self.encoder_groups == 1, "encoder_groups must be 1 where the encoder sees the whole image")
+        if self.fused:
             _require(
-                image == latent * scale,
-                f"image {axis} {image} does not fit latent {axis} {latent}: "
-                f"{blocks} blocks upsample {blocks - 1} times, which gives {latent * scale}",
+                self.decoder_groups[-1] == classes, f"a fused network ends in {classes} groups, one for each class"
+            )
+        self._check_sizes()
+        self._check_groups()
+
+    def _check_sizes(self) -> None:
+        """The encoder's last grid, the latent grid and the decoder's first grid must fit together."""
+        for axis, image, latent, start in zip(
+            ("height", "width"), self.image_size, self.latent_size, self.start_size, strict=True
+        ):
+            halved = image / 2 ** len(self.encoder_widths)
+            _require(
+                start >= 1 and start * 2 ** sum(self.upsample) == image,
+                f"image {axis} {image} must be divisible by {2 ** sum(self.upsample)}: there are "
+                f"{sum(self.upsample)} upsamplings",
             )
             _require(
-                image == latent * 2 ** len(self.encoder_widths),
+                latent == halved or self.latent_size == (1, 1),
                 f"image {axis} {image} does not fit the encoder: {len(self.encoder_widths)} stride-2 convolutions "
-                f"reach {image / 2 ** len(self.encoder_widths):g}, latent {axis} is {latent}",
+                f"reach {halved:g}, latent {axis} is {latent}",
             )
-        _require(self.latent_dim >= 1, f"latent_dim must be at least 1, got {self.latent_dim}")
-        _require(
-            self.encoder_norm in ("instance", "none"),
-            f"encoder_norm must be 'instance' or 'none', got {self.encoder_norm!r}",
-        )
-        _require(
-            all(w >= 1 for w in self.encoder_widths), f"encoder_widths must be positive, got {self.encoder_widths}"
-        )
-        inputs = (classes * self.latent_dim, *self.decoder_widths[:1], *self.decoder_widths[:-1])
-        outputs = (*self.decoder_widths[:1], *self.decoder_widths)
-        for place, groups, wide_in, wide_out in zip(range(blocks + 1), self.decoder_groups, inputs, outputs):
-            name = "fc" if place == 0 else f"block {place - 1}"
-            for what, channels in (
-                ("classes", classes),
-                ("input channels", wide_in),
-                ("output channels", wide_out),
-                ("norm_hidden", self.norm_hidden),
-            ):
-                _require(
-                    groups >= 1 and channels % groups == 0,
-                    f"{name}: {what} must be divisible by its groups={groups}, got {channels}",
-                )
+            _require(
+                latent == start or self.latent_size == (1, 1),
+                f"image {axis} {image} does not fit latent {axis} {latent}: "
+                f"{sum(self.upsample)} upsamplings start from {start}",
+            )
+
+    def _check_groups(self) -> None:
+        """Every grouped convolution's channels must be divisible by its groups."""
+        codes, features = self.controllers * self.latent_dim, self.mask_channels
+        checks = [("fc", self.decoder_groups[0], {"codes": codes, "output channels": self.decoder_widths[0]})]
+        checks.append(("encoder heads", self.encoder_groups, {"codes": codes}))
+        wide_in = self.decoder_widths[0]
+        for number, (width, hidden) in enumerate(zip(self.decoder_widths, self.norm_hidden, strict=True)):
+            channels = {"input channels": wide_in, "output channels": width}
+            first, second = self.norm_groups[number]
+            checks.append((f"block {number}", self.decoder_groups[number + 1], channels))
+            checks.append((f"mask network of block {number}", first, {"labels": features, "norm_hidden": hidden}))
+            checks.append((f"gamma and beta of block {number}", second, {"norm_hidden": hidden, **channels}))
+            wide_in = width
+        for name, groups, parts in checks:
+            for what, number in parts.items():
+                _require(number % groups == 0, f"{name}: {what} must be divisible by its groups={groups}, got {number}")
+
+    @property
+    def start_size(self) -> tuple[int, int]:
+        """(h, w) of the decoder's first block."""
+        scale = 2 ** sum(self.upsample)
+        return self.image_size[0] // scale, self.image_size[1] // scale
+
+    @property
+    def mask_channels(self) -> int:
+        """Channels of the mask that CG-Norm sees: C, or with instance edges two a class."""
+        return len(self.labels) * (2 if self.instance_edges else 1)
+
+    @property
+    def code_shape(self) -> tuple[int, int, int, int]:
+        """(C, D, h, w) of one image's codes."""
+        return (self.controllers, self.latent_dim, *self.latent_size)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; `from_dict` turns it back."""
@@ -112,9 +187,9 @@ class GroupDNetConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> GroupDNetConfig:
         """Raises `ConfigError` for unknown or missing keys and for values that do not fit together."""
         _known_keys(cls, values)
-        missing = sorted({f.name for f in dataclasses.fields(cls)} - set(values))
+        missing = sorted({f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING} - set(values))
         _require(not missing, f"GroupDNetConfig lacks {', '.join(missing)}")
-        ready: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        ready = {k: _tuples(v) for k, v in values.items()}
         if not isinstance(ready["labels"], LabelSet):
             ready["labels"] = LabelSet.from_dict(ready["labels"])
         return cls(**ready)
@@ -200,7 +275,7 @@ class TrainConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         _known_keys(cls, values)
         _require("model" in values, "TrainConfig lacks model")
-        ready: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        ready = {k: _tuples(v) for k, v in values.items()}
         ready["model"] = GroupDNetConfig.from_dict(ready["model"])
         if "weights" in ready:
             _known_keys(LossWeights, ready["weights"])
@@ -219,56 +294,3 @@ class TrainConfig:
             _require(last in place, f"unknown key {key!r}; known here: {', '.join(sorted(place))}")
             place[last] = value
         return TrainConfig.from_dict(values)
-
-
-_PEOPLE_64 = TrainConfig(
-    model=GroupDNetConfig(
-        labels=PEOPLE,
-        image_size=(64, 64),
-        latent_dim=8,
-        latent_size=(4, 4),
-        encoder_widths=(16, 32, 48, 64),
-        encoder_norm="none",
-        decoder_widths=(256, 128, 64, 32, 16),
-        decoder_groups=(8, 8, 8, 4, 2, 1),
-        norm_hidden=32,
-    ),
-    discriminator_widths=(32, 64, 64),
-    batch_size=8,
-    steps=13_000,
-    decay_from=0.5,
-    lr_generator=1e-3,
-    lr_discriminator=4e-4,
-    betas=(0.5, 0.99),
-    init_gain=1.0,
-    weights=LossWeights(feature_matching=5.0, perceptual=5.0, kl=1e-4, pixel=30.0, coarse=60.0),
-    tick=500,
-)
-
-# `smoke` is for tests and for a first look: the same network, very thin, a few steps.
-_SMOKE = _PEOPLE_64.replace(
-    **{
-        "model.encoder_widths": (4, 4, 4, 4),
-        "model.decoder_widths": (32, 16, 16, 8, 8),
-        "model.norm_hidden": 8,
-        "discriminator_widths": (8, 8),
-        "batch_size": 4,
-        "steps": 20,
-        "tick": 10,
-    }
-)
-
-PRESETS: dict[str, TrainConfig] = {"people-64": _PEOPLE_64, "smoke": _SMOKE}
-
-
-def preset(name: str, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-    """A preset by name, with dotted keys set to other values.
-
-    >>> preset("people-64", {"weights.kl": 0.01}).weights.kl
-    0.01
-    >>> preset("people-65")
-    Traceback (most recent call last):
-    smis.config.ConfigError: there is no preset 'people-65'; there are people-64, smoke
-    """
-    _require(name in PRESETS, f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
-    return PRESETS[name].replace(**(overrides or {}))

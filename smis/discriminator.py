@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from smis.layers import LEAK
+from smis.layers import LEAK, spectral_conv
 
 __all__ = ["MultiscaleDiscriminator", "PatchDiscriminator"]
 
@@ -23,16 +22,18 @@ class PatchDiscriminator(nn.Module):
         stages: list[nn.Module] = []
         for number, width in enumerate(widths):
             first, last = number == 0, number == len(widths) - 1
-            conv: nn.Module = nn.Conv2d(wide_in, width, 4, stride=1 if last else 2, padding=2, bias=first)
+            stride = 1 if last else 2
+            conv: nn.Module = nn.Conv2d(wide_in, width, 4, stride, padding=2)
             if not first:
-                conv = nn.Sequential(spectral_norm(conv), nn.InstanceNorm2d(width))
+                conv = spectral_conv(wide_in, width, 4, stride=stride, padding=2, bias=False)
+                conv = nn.Sequential(conv, nn.InstanceNorm2d(width))
             stages.append(nn.Sequential(conv, nn.LeakyReLU(LEAK)))
             wide_in = width
         self.stages = nn.ModuleList(stages)
         self.score = nn.Conv2d(wide_in, 1, 4, padding=2)
 
     def forward(self, pairs: Tensor) -> list[Tensor]:
-        """`(B, C + 3, H, W)` -> the activations of every stage, then the score map `(B, 1, h, w)`."""
+        """`(B, mask + 3, H, W)` -> the activations of every stage, then the score map `(B, 1, h, w)`."""
         outputs = []
         for stage in self.stages:
             pairs = stage(pairs)
@@ -41,15 +42,19 @@ class PatchDiscriminator(nn.Module):
 
 
 class MultiscaleDiscriminator(nn.Module):
-    """The same judge at full and at half size. It sees mask and image together."""
+    """The same judge at full and at half size. It sees mask and image together.
 
-    def __init__(self, classes: int, widths: tuple[int, ...], scales: int = 2) -> None:
+    Args:
+        mask_channels: C, and one more where instance edges are used.
+    """
+
+    def __init__(self, mask_channels: int, widths: tuple[int, ...], scales: int = 2) -> None:
         super().__init__()
-        self.judges = nn.ModuleList(PatchDiscriminator(classes + 3, widths) for _ in range(scales))
+        self.judges = nn.ModuleList(PatchDiscriminator(mask_channels + 3, widths) for _ in range(scales))
 
     def forward(self, images: Tensor, mask: Tensor) -> list[list[Tensor]]:
-        """images `(B, 3, H, W)`, mask `(B, C, H, W)` -> per scale the list of `PatchDiscriminator`."""
-        pairs = torch.cat([mask, images], 1)  # (B, C + 3, H, W)
+        """images `(B, 3, H, W)`, mask `(B, mask_channels, H, W)` -> per scale the list of `PatchDiscriminator`."""
+        pairs = torch.cat([mask, images], 1)  # (B, mask + 3, H, W)
         outputs = []
         for number, judge in enumerate(self.judges):
             if number:

@@ -2,97 +2,171 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smis.config import GroupDNetConfig
-from smis.layers import LEAK, one_hot, spectral_conv
+from smis.layers import LEAK, check_labels, spectral_conv
 
 __all__ = ["GroupEncoder", "class_boxes", "sample_code", "split_by_class"]
 
 
-def class_boxes(mask: Tensor) -> Tensor:
-    """The bounding box of each class: one-hot mask `(B, C, H, W)` -> `(B, C, 4)` ints (top, left, height, width).
+def class_boxes(labels: Tensor, classes: int, images: Tensor | None = None) -> Tensor:
+    """The bounding box of each class: `(B, C, 4)` ints (top, left, height, width); height 0 for an absent class.
 
-    An absent class gets the whole image, so that no box is empty.
+    Args:
+        labels: `(B, H, W)` ids in `0..classes-1`.
+        images: if given, `(B, 3, H, W)`, rows and columns in which the class's colours sum to exactly zero do not
+            count. That is how the released code finds its boxes.
 
-    >>> mask = torch.zeros(1, 1, 4, 4); mask[0, 0, 1:3, 2] = 1
-    >>> class_boxes(mask).tolist()
-    [[[1, 2, 2, 1]]]
+    >>> labels = torch.zeros(1, 4, 4, dtype=torch.long); labels[0, 1:3, 2] = 1
+    >>> class_boxes(labels, 3).tolist()
+    [[[0, 0, 4, 4], [1, 2, 2, 1], [0, 0, 0, 0]]]
     """
+    batch, height, width = labels.shape
     sides = []
-    for axis in (3, 2):  # rows hold the class somewhere along the width; columns along the height
-        hit = mask.amax(axis)  # (B, C, H) or (B, C, W)
-        length = hit.shape[2]
+    for length, place in ((height, torch.arange(height)[:, None]), (width, torch.arange(width)[None])):
+        where = (labels * length + place.to(labels.device)).flatten(1)  # (B, H*W): class and row (or column)
+        hits = torch.zeros(batch, classes * length, device=labels.device)
+        if images is None:
+            hits.scatter_(1, where, 1.0)
+        else:
+            hits.scatter_add_(1, where, images.sum(1).flatten(1))
+        hit = (hits != 0).view(batch, classes, length).int()
         first = hit.argmax(2)
-        last = length - 1 - hit.flip(2).argmax(2)
-        absent = hit.amax(2) == 0
-        sides.append((first.masked_fill(absent, 0), last.masked_fill(absent, length - 1)))
-    (top, bottom), (left, right) = sides
-    return torch.stack([top, left, bottom - top + 1, right - left + 1], 2)
+        sides.append((first, (length - hit.flip(2).argmax(2) - first) * hit.amax(2)))
+    (top, tall), (left, wide) = sides
+    return torch.stack([top, left, tall, wide], 2)
 
 
-def split_by_class(images: Tensor, mask: Tensor) -> Tensor:
-    """Cut each class out of the image, crop it to its bounding box and resize it (nearest) to the full size.
+def split_by_class(images: Tensor, labels: Tensor, boxes: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+    """Cut each class out of the image, crop it to its box and resize it (nearest) to the full size.
 
-    X_c = M_c * X, then crop and resize. All classes of all images in one gather, no loop over classes.
+    X_c = M_c * X, then crop and resize.
 
     Args:
         images: `(B, 3, H, W)`.
-        mask: `(B, C, H, W)` one-hot.
+        labels: `(B, H, W)`.
+        boxes: for each image and each of n classes (class, top, left, height, width); see `class_boxes`. They are
+            Python numbers, fetched from the device once for all classes.
 
     Returns:
-        `(B, C, 3, H, W)`; an absent class is all zeros.
+        `(B, n, 3, H, W)`; an absent class is all zeros.
     """
-    batch, classes, height, width = mask.shape
-    top, left, tall, wide = class_boxes(mask).unbind(2)  # each (B, C)
-    # nearest: output row i shows source row top + floor(i * tall / H)
-    rows = top[..., None] + torch.arange(height, device=mask.device) * tall[..., None] // height  # (B, C, H)
-    cols = left[..., None] + torch.arange(width, device=mask.device) * wide[..., None] // width  # (B, C, W)
-    pixels = (rows[..., :, None] * width + cols[..., None, :]).flatten(2)  # (B, C, H*W)
-    cut = images.flatten(2).gather(2, pixels.flatten(1)[:, None].expand(-1, 3, -1))  # (B, 3, C*H*W)
-    inside = mask.flatten(2).gather(2, pixels)  # (B, C, H*W)
-    cut = cut.view(batch, 3, classes, -1) * inside[:, None]  # X_c = M_c * X
-    return cut.transpose(1, 2).reshape(batch, classes, 3, height, width)
+    parts = images.new_zeros(len(images), len(boxes[0]), *images.shape[1:])
+    for b, of_image in enumerate(boxes):
+        for n, (c, top, left, tall, wide) in enumerate(of_image):
+            if tall and wide:
+                area = (b, ..., slice(top, top + tall), slice(left, left + wide))
+                cut = images[area] * (labels[area] == c)  # X_c = M_c * X, inside the box
+                parts[b, n] = F.interpolate(cut[None], images.shape[2:], mode="nearest")[0]
+    return parts
 
 
 class GroupEncoder(nn.Module):
-    """Stride-2 grouped convolutions with `C` groups, then two heads for mean and log-variance.
+    """Stride-2 grouped convolutions, then two heads for mean and log-variance.
 
     concat_c X_c (B, 3C, H, W) -> ... -> mu, logvar (B, C, D, h, w)
 
-    No group ever sees another group's channels: the code of class c depends on the pixels of class c alone.
+    With C groups no group ever sees another group's channels: the code of class c depends on the pixels of class c
+    alone. With one group and `encoder_input='image'` it is the ordinary encoder of the baselines.
     """
 
     def __init__(self, config: GroupDNetConfig) -> None:
         super().__init__()
-        classes = len(config.labels)
-        self.classes, self.latent_dim = classes, config.latent_dim
-        layers: list[nn.Module] = []
-        wide_in = 3 * classes
+        self.config = config
+        groups = config.encoder_groups
+        instance = config.encoder_norm == "instance"
+        self.layers = nn.ModuleList()
+        wide_in = 3 if config.encoder_input == "image" else 3 * len(config.labels)
         for width in config.encoder_widths:
-            if config.encoder_norm == "instance":
-                conv = spectral_conv(wide_in, width * classes, 3, stride=2, groups=classes, bias=False)
-                layers += [conv, nn.InstanceNorm2d(width * classes), nn.LeakyReLU(LEAK)]
+            wide_out = width * groups
+            if instance:
+                conv = spectral_conv(wide_in, wide_out, 3, stride=2, groups=groups, bias=False)
             else:
-                plain = nn.Conv2d(wide_in, width * classes, 3, stride=2, padding=1, groups=classes)
-                nn.init.kaiming_normal_(plain.weight, LEAK)  # keeps the size of the signal from layer to layer
-                layers += [plain, nn.LeakyReLU(LEAK)]
-            wide_in = width * classes
-        self.layers = nn.Sequential(*layers)
-        self.mu = nn.Conv2d(wide_in, classes * config.latent_dim, 3, padding=1, groups=classes)
-        self.logvar = nn.Conv2d(wide_in, classes * config.latent_dim, 3, padding=1, groups=classes)
-        nn.init.kaiming_normal_(self.mu.weight, nonlinearity="linear")
-        nn.init.zeros_(self.logvar.weight)
-        assert self.logvar.bias is not None
-        nn.init.constant_(self.logvar.bias, -2.0)  # start with little noise: the decoder hears the code at once
+                conv = nn.Conv2d(wide_in, wide_out, 3, stride=2, padding=1, groups=groups)
+                nn.init.kaiming_normal_(conv.weight, LEAK)  # keeps the size of the signal from layer to layer
+            self.layers.append(conv)
+            wide_in = wide_out
+        codes = config.controllers * config.latent_dim
+        height, width = (size >> len(config.encoder_widths) for size in config.image_size)
+        kernel, padding = (3, 3), 1
+        if config.latent_size != (height, width):
+            kernel, padding = (height, width), 0  # sees all of the grid at once: one vector for the whole image
+        self.mu = nn.Conv2d(wide_in, codes, kernel, padding=padding, groups=groups)
+        self.logvar = nn.Conv2d(wide_in, codes, kernel, padding=padding, groups=groups)
+        if not instance:
+            nn.init.kaiming_normal_(self.mu.weight, nonlinearity="linear")
+            nn.init.zeros_(self.logvar.weight)
+            assert self.logvar.bias is not None
+            nn.init.constant_(self.logvar.bias, -2.0)  # start with little noise: the decoder hears the code at once
 
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """images `(B, 3, H, W)` in [-1, 1], labels `(B, H, W)` -> mu and logvar, each `(B, C, D, h, w)`."""
-        parts = split_by_class(images, one_hot(labels, self.classes))  # (B, C, 3, H, W)
-        features = self.layers(parts.flatten(1, 2))  # (B, C*width, h, w)
-        shape = (self.classes, self.latent_dim)
-        return self.mu(features).unflatten(1, shape), self.logvar(features).unflatten(1, shape)
+    def forward(self, images: Tensor, labels: Tensor, classes: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        """images `(B, 3, H, W)` in [-1, 1], labels `(B, H, W)` -> mu and logvar, each `(B, C, D, h, w)`.
+
+        With `classes`, the codes of these n classes alone, `(B, n, D, h, w)`, for a network with one group a class.
+
+        A class that is nowhere in the batch is not computed. That is exact: without biases zeros stay zeros through
+        convolutions and instance norms, so the heads answer with their biases.
+        """
+        config = self.config
+        if config.encoder_input == "image":
+            return self._run(images)
+        check_labels(labels, len(config.labels))
+        boxes = class_boxes(labels, len(config.labels), images if config.encoder_boxes == "colours" else None)
+        found = [[(c, *box) for c, box in enumerate(of_image)] for of_image in boxes.tolist()]  # the only sync
+        chosen = list(range(len(config.labels))) if classes is None else list(classes)
+        grouped = config.encoder_groups > 1
+        run = chosen
+        if grouped and config.encoder_norm == "instance":
+            run = [c for c in chosen if any(of_image[c][3] for of_image in found)] or chosen[:1]
+        parts = split_by_class(images, labels, [[of_image[c] for c in run] for of_image in found])
+        if not grouped:
+            return self._run(parts.flatten(1, 2))
+        mu, logvar = self._run(parts.flatten(1, 2), None if len(run) == len(config.labels) else run)
+        if run == chosen:
+            return mu, logvar
+        place = torch.tensor([chosen.index(c) for c in run], device=images.device)
+        return self._filled(mu, self.mu, chosen, place), self._filled(logvar, self.logvar, chosen, place)
+
+    def _run(self, features: Tensor, classes: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        """features `(B, 3 * n, H, W)` -> mu, logvar `(B, n, D, h, w)`; with `classes` only their n groups."""
+        keep = None if classes is None else torch.tensor(classes, device=features.device)
+        for layer in self.layers:
+            features = _convolved(layer, features, keep)
+            if self.config.encoder_norm == "instance":
+                features = F.instance_norm(features)
+            features = F.leaky_relu(features, LEAK)
+        shape = (-1, self.config.latent_dim)
+        return (
+            _convolved(self.mu, features, keep).unflatten(1, shape),
+            _convolved(self.logvar, features, keep).unflatten(1, shape),
+        )
+
+    @staticmethod
+    def _filled(values: Tensor, head: nn.Conv2d, chosen: list[int], place: Tensor) -> Tensor:
+        """values `(B, n, D, h, w)` put in their places among the chosen classes; the head's bias elsewhere."""
+        assert head.bias is not None
+        bias = head.bias.unflatten(0, (-1, values.shape[2]))[chosen]  # (len(chosen), D)
+        full = bias[None, :, :, None, None].expand(len(values), -1, -1, *values.shape[3:])
+        return full.index_copy(1, place, values)
+
+
+def _convolved(conv: nn.Module, features: Tensor, keep: Tensor | None) -> Tensor:
+    """The convolution; with `keep`, only those of its groups: `(B, n * in, h, w)` -> `(B, n * out, h', w')`."""
+    assert isinstance(conv, nn.Conv2d)
+    if keep is None:
+        out: Tensor = conv(features)
+        return out
+
+    def chosen(values: Tensor) -> Tensor:
+        return values.unflatten(0, (conv.groups, -1))[keep].flatten(0, 1)
+
+    bias = None if conv.bias is None else chosen(conv.bias)
+    return F.conv2d(features, chosen(conv.weight), bias, conv.stride, conv.padding, groups=len(keep))
 
 
 def sample_code(mu: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from smis.config import ConfigError, GroupDNetConfig
 from smis.decoder import GroupDecoder
 from smis.editing import ClassCodes
-from smis.encoder import GroupEncoder
+from smis.encoder import GroupEncoder, class_boxes
 from smis.files import whole_file
 
 __all__ = ["CheckpointError", "GroupDNet"]
@@ -67,25 +67,30 @@ class GroupDNet(nn.Module):
         """
         self._check(labels, images)
         mu, _ = self.encoder(images, labels)
-        ids = torch.arange(len(self.config.labels), device=labels.device)
-        present = (labels.flatten(1)[:, None] == ids[:, None]).any(2)  # (B, C)
+        if self.config.controllers == 1:  # one code for the whole image is always there
+            return ClassCodes(mu, torch.ones(len(labels), 1, dtype=torch.bool, device=labels.device))
+        present = class_boxes(labels, self.config.controllers)[..., 2] > 0  # (B, C)
         return ClassCodes(mu, present)
 
     def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Codes `(batch, C, D, h, w)` drawn from the prior N(0, 1)."""
-        c = self.config
-        shape = (batch, len(c.labels), c.latent_dim, *c.latent_size)
         device = next(self.parameters()).device
-        return torch.randn(shape, generator=generator, device=device)
+        return torch.randn(batch, *self.config.code_shape, generator=generator, device=device)
 
-    def decode(self, codes: Tensor, labels: Tensor) -> Tensor:
-        """codes `(B, C, D, h, w)`, labels `(B, H, W)` -> images `(B, 3, H, W)` in [-1, 1]. Raises `ValueError`."""
+    def decode(self, codes: Tensor, labels: Tensor, edges: Tensor | None = None) -> Tensor:
+        """codes `(B, C, D, h, w)`, labels `(B, H, W)` -> images `(B, 3, H, W)` in [-1, 1].
+
+        Args:
+            edges: `(B, H, W)`, true on instance edges, for networks with `instance_edges`.
+
+        Raises:
+            ValueError: a shape, type or id that does not fit.
+        """
         self._check(labels)
-        c = self.config
-        expected = (labels.shape[0], len(c.labels), c.latent_dim, *c.latent_size)
+        expected = (labels.shape[0], *self.config.code_shape)
         if tuple(codes.shape) != expected:
             raise ValueError(f"codes must be {expected} for these labels, got {tuple(codes.shape)}")
-        return self.decoder(codes, labels)
+        return self.decoder(codes, labels, edges)
 
     def save(self, path: str | os.PathLike[str], provenance: dict[str, Any] | None = None, half: bool = True) -> None:
         """Write one safetensors file, whole or not at all. Weights in half precision unless `half=False`.

@@ -55,39 +55,45 @@ class Neighbourhoods:
     """The distinct neighbourhoods of a batch of label maps at one size.
 
     Attributes:
-        one_hot: `(P, 9 * C)`, the labels in each distinct 3x3 window, one-hot, class by class; zeros outside.
+        contents: `(P, F * 9)`, the mask in each distinct 3x3 window, channel by channel; zeros outside.
         inside: `(P, 1)`, 0 where the centre of the 3x3 window lies outside the image, else 1.
         parts: `(Q, 9)`, the nine 3x3 windows in each distinct 5x5 window.
         pixels: `(B, H, W)`, the number of each pixel's 5x5 window, in `0..Q-1`.
     """
 
-    one_hot: Tensor
+    contents: Tensor
     inside: Tensor
     parts: Tensor
     pixels: Tensor
 
     @classmethod
-    def of(cls, labels: Tensor, classes: int) -> Neighbourhoods:
-        """labels `(B, H, W)` int64 with ids in `0..classes-1`."""
-        padded = F.pad(labels, (2, 2, 2, 2), value=classes)  # 'outside' is label C
-        shifted = _windows(padded)  # nine of (B, H + 2, W + 2)
-        small, small_count = _number(shifted, classes + 1)
+    def of(cls, ids: Tensor, channels: Tensor) -> Neighbourhoods:
+        """Of a mask that has one of K possible values in each pixel.
+
+        Args:
+            ids: `(B, H, W)` int64 in `0..K-1`.
+            channels: `(K, F)`, the mask's F channels for each id. One-hot masks: the identity.
+        """
+        outside = len(channels)  # one more id
+        shifted = _windows(F.pad(ids, (2, 2, 2, 2), value=outside))  # nine of (B, H + 2, W + 2)
+        small, small_count = _number(shifted, outside + 1)
         places = _representatives(small, small_count)
-        contents = torch.stack([view.flatten()[places] for view in shifted], 1)  # (P, 9)
-        hot = F.one_hot(contents, classes + 1)[..., :classes].float()  # (P, 9, C)
+        values = torch.stack([view.flatten()[places] for view in shifted], 1)  # (P, 9)
+        contents = F.pad(channels, (0, 0, 0, 1))[values]  # (P, 9, F); zeros outside
         around = _windows(small)  # nine of (B, H, W)
         # the four corner windows cover the 5x5 window, so they alone tell which one it is
         large, large_count = _number([around[0], around[2], around[6], around[8]], small_count)
         places = _representatives(large, large_count)
         parts = torch.stack([view.flatten()[places] for view in around], 1)  # (Q, 9)
-        return cls(hot.transpose(1, 2).flatten(1), (contents[:, 4:5] != classes).float(), parts, large)
+        inside = (values[:, 4:5] != outside).to(channels.dtype)
+        return cls(contents.transpose(1, 2).flatten(1), inside, parts, large)
 
     def hidden(self, conv: nn.Conv2d) -> Tensor:
         """ReLU of the first convolution at the centre of every 3x3 window: `(P, hidden)`."""
         groups = conv.groups
         assert conv.bias is not None
-        rows = self.one_hot.unflatten(1, (groups, -1)).transpose(0, 1)  # (G, P, C/G * 9)
-        weight = conv.weight.flatten(1).unflatten(0, (groups, -1)).transpose(1, 2)  # (G, C/G * 9, hidden/G)
+        rows = self.contents.unflatten(1, (groups, -1)).transpose(0, 1)  # (G, P, F/G * 9)
+        weight = conv.weight.flatten(1).unflatten(0, (groups, -1)).transpose(1, 2)  # (G, F/G * 9, hidden/G)
         product = torch.bmm(rows, weight).transpose(0, 1).flatten(1)  # (P, hidden)
         return F.relu(product + conv.bias) * self.inside
 

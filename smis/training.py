@@ -71,6 +71,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = GroupDNet(config.model).to(self.device)
         init_weights(self.model.decoder, config.init_gain)
+        if config.model.encoder_norm == "instance":
+            init_weights(self.model.encoder, config.init_gain)
         _channels_last(self.model.decoder)
         self.discriminator = MultiscaleDiscriminator(len(config.model.labels), config.discriminator_widths).to(
             self.device

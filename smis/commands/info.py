@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
         config, provenance = GroupDNet.read_header(args.what)
         print_values({"model": config.to_dict(), "provenance": provenance})
     else:
-        from smis.config import preset
+        from smis.presets import preset
 
         print_values(preset(args.what).to_dict())
     return 0

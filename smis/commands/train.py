@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """Train a preset in a run folder, or go on with the run that is there."""
     import torch
 
-    from smis.config import TrainConfig, preset
+    from smis.config import TrainConfig
+    from smis.presets import preset
     from smis.training import train
 
     out = args.out or Path("runs") / args.preset

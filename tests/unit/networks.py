@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from smis.config import TrainConfig, preset
+from smis.config import TrainConfig
 from smis.datasets.archive import Samples
 from smis.labels import PEOPLE
+from smis.presets import preset
 
 
 def smoke(**overrides: object) -> TrainConfig:

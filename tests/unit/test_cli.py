@@ -16,10 +16,10 @@ from PIL import Image
 
 import smis.synth.people
 from smis.cli import main
-from smis.config import preset
 from smis.datasets.archive import write_archive
 from smis.labels import PEOPLE, LabelSet
 from smis.model import GroupDNet
+from smis.presets import preset
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -165,7 +165,7 @@ def test_info_prints_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["info", str(tmp_path / "net.safetensors")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "provenance.steps = 12" in lines
-    assert "model.norm_hidden = 8" in lines
+    assert "model.norm_hidden = [8, 8, 8, 8, 8]" in lines
 
 
 def test_info_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from smis.config import PRESETS, ConfigError, GroupDNetConfig, LossWeights, TrainConfig, preset
+from smis.config import ConfigError, GroupDNetConfig, LossWeights, TrainConfig
+from smis.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -15,11 +16,19 @@ def test_presets_go_to_json_and_back(name):
     ("change", "message"),
     [
         ({"model.image_size": (96, 64)}, "height 96"),
+        ({"model.image_size": (72, 64)}, "height 72 must be divisible by 16"),
         ({"model.latent_size": (2, 2)}, "image height 64"),
+        ({"model.controllers": 3}, "controllers must be 8 or 1, got 3"),
+        ({"model.encoder_input": "image"}, "encoder_groups must be 1"),
+        ({"model.fused": True}, "ends in 8 groups"),
+        ({"model.upsample": (True,) * 5}, "false for the first block"),
+        ({"model.norm_groups": ((8, 8), (8, 8), (4, 4), (2, 2), (1, 3))}, "gamma and beta of block 4.*groups=3"),
+        ({"model.norm_groups": ((8, 8), (8, 8), (4, 4), (2, 2), (3, 1))}, "mask network of block 4.*groups=3"),
         ({"model.encoder_widths": (8, 8)}, "2 stride-2 convolutions"),
         ({"model.decoder_groups": (8, 8, 4)}, "decoder_groups needs 6"),
         ({"model.decoder_groups": (8, 8, 8, 3, 2, 1)}, "block 2.*divisible by its groups=3"),
-        ({"model.norm_hidden": 12}, "norm_hidden must be divisible by its groups=8, got 12"),
+        ({"model.norm_hidden": (12,) * 5}, "norm_hidden must be divisible by its groups=8, got 12"),
+        ({"model.norm_hidden": (32,) * 4}, "norm_hidden needs 5 entries"),
         ({"model.encoder_norm": "batch"}, "'instance' or 'none'"),
         ({"batch_size": 0}, "batch_size"),
         ({"steps": 1.5}, "steps"),

@@ -19,7 +19,7 @@ def test_early_in_the_decoder_a_class_stays_alone_later_it_does_not(model):
     labels = random_labels(1, 64, 64)
     decoder, codes = model.decoder, model.sample(1, torch.Generator().manual_seed(0)).requires_grad_()
     features = decoder.fc(codes.flatten(1, 2))
-    masks = decoder.masks(labels, plain=True)
+    masks = decoder.masks(decoder.ids(labels), plain=True)
 
     def classes_heard(features):
         group = features[:, : features.shape[1] // 8]  # the channels of class 0
@@ -33,6 +33,71 @@ def test_early_in_the_decoder_a_class_stays_alone_later_it_does_not(model):
         features = block(features, masks[number])
         heard.append(classes_heard(features))
     assert heard == [1, 1, 1, 2, 4, 8]  # decoder_groups (8, 8, 8, 4, 2, 1)
+
+
+ALL_APART = {
+    "model.decoder_widths": (32, 16, 16, 8, 8),
+    "model.decoder_groups": (8,) * 6,
+    "model.norm_groups": ((1, 8),) * 5,
+    "model.fused": True,
+}
+
+
+def test_fused_a_pixel_hears_only_the_code_of_its_own_class():
+    net = GroupDNet(smoke(**ALL_APART).model).eval()
+    labels, codes = random_labels(1, 64, 64), net.sample(1).requires_grad_()
+    out = net.decode(codes, labels)
+    for c in (0, 5):
+        inside = (labels == c)[:, None].expand_as(out)
+        (gradient,) = torch.autograd.grad(out[inside].sum(), codes, retain_graph=True)
+        heard = gradient.abs().sum((0, 2, 3, 4)) > 0
+        assert heard.tolist() == [k == c for k in range(8)]
+
+
+def test_one_vector_for_the_whole_image():
+    changes = {"model.encoder_input": "image", "model.encoder_groups": 1, "model.controllers": 1}
+    changes |= {"model.latent_size": (1, 1), "model.latent_dim": 12, "model.decoder_groups": (1, 8, 8, 4, 2, 1)}
+    net = GroupDNet(smoke(**changes).model).eval()
+    images, labels = blobs(2).tensors()
+    codes = net.encode(images, labels)
+    assert codes.values.shape == (2, 1, 12, 1, 1)
+    assert net.decode(codes.values, labels).shape == (2, 3, 64, 64)
+
+
+def test_instance_edges_change_the_image_and_are_asked_for():
+    net = GroupDNet(smoke(**{"model.instance_edges": True}).model).eval()
+    shake(net)
+    with torch.no_grad():
+        for parameter in net.decoder.blocks.parameters():
+            parameter.mul_(0.3)
+    labels, codes = random_labels(1, 64, 64), net.sample(1)
+    edges = torch.zeros(1, 64, 64, dtype=torch.bool)
+    without = net.decode(codes, labels, edges)
+    edges[:, 32] = True
+    with_edges = net.decode(codes, labels, edges)
+    assert (with_edges - without).abs().max() > 1e-3
+    torch.testing.assert_close(net.decoder(codes, labels, edges, plain=True), with_edges, rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match="needs instance edges"):
+        net.decode(codes, labels)
+    with pytest.raises(ValueError, match=r"edges must be \(1, 64, 64\)"):
+        net.decode(codes, labels, edges[:, :32])
+
+
+def test_edges_are_refused_by_a_network_that_knows_none(model):
+    labels = random_labels(1, 64, 64)
+    with pytest.raises(ValueError, match="knows no instance edges"):
+        model.decode(model.sample(1), labels, labels > 3)
+
+
+def test_a_spare_block_is_kept_and_never_run(tmp_path):
+    net = GroupDNet(smoke(**{"model.spare_width": 4}).model).eval()
+    labels, codes = random_labels(1, 64, 64), net.sample(1)
+    before = net.decode(codes, labels)
+    for parameter in net.decoder.spare.parameters():
+        torch.nn.init.constant_(parameter, 9)
+    assert torch.equal(net.decode(codes, labels), before)
+    net.save(tmp_path / "net.safetensors")
+    assert (GroupDNet.load(tmp_path / "net.safetensors").decoder.spare.conv_0.bias == 9).all()
 
 
 def test_the_decoder_is_the_same_with_tables_and_without(model):
@@ -132,8 +197,8 @@ def test_load_names_what_is_wrong(model, tmp_path):
     with pytest.raises(CheckpointError, match="format"):
         GroupDNet.load(bad)
 
-    with pytest.raises(CheckpointError, match=r"another config.*norm_hidden: 8 in the file, 32 wanted"):
-        GroupDNet.load(good, config=preset("people-64").model)
+    with pytest.raises(CheckpointError, match=r"another config.*latent_dim: 8 in the file, 4 wanted"):
+        GroupDNet.load(good, config=preset("smoke", {"model.latent_dim": 4}).model)
 
 
 def _rewrite(source, target, change_tensors=None, change_header=None):
