@@ -15,7 +15,7 @@ from smis.commands import COMMANDS, STOPPED, Commands
 __all__ = ["main"]
 
 # What to install when a module of an optional part is missing.
-EXTRA_OF = {"scipy": "synth", "numba": "synth"}
+EXTRA_OF = {"scipy": "synth", "numba": "synth", "accelerate": "train", "matplotlib": "lab"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

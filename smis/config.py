@@ -66,6 +66,7 @@ class GroupDNetConfig:
         fused: every group ends in a picture of its own, and class c's pixels come from picture c (MulNet). Otherwise
             one convolution to RGB.
         spare_width: width of one more block that the published ADE20K network holds and never runs; 0 for none.
+        crop_size: (H, W) to which the pixels of each class are resized for the encoder; None means `image_size`.
     """
 
     labels: LabelSet
@@ -86,6 +87,7 @@ class GroupDNetConfig:
     instance_edges: bool = False
     fused: bool = False
     spare_width: int = 0
+    crop_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         classes, blocks = len(self.labels), len(self.decoder_widths)
@@ -109,13 +111,14 @@ class GroupDNetConfig:
             _require(len(value) == number, f"{name} needs {number} entries for {blocks} blocks, got {value}")
         _require(not self.upsample[0], "upsample must be false for the first block: fc makes its grid")
         positive = (self.latent_dim, *self.encoder_widths, *self.decoder_widths, *self.decoder_groups)
-        positive += (*self.norm_hidden, *(g for pair in self.norm_groups for g in pair))
+        positive += (*self.norm_hidden, *(g for pair in self.norm_groups for g in pair), *(self.crop_size or ()))
         _require(
             all(isinstance(n, int) and n >= 1 for n in positive),
-            "latent_dim, widths, hidden channels and groups must be integers >= 1",
+            "latent_dim, widths, hidden channels, groups and crop_size must be integers >= 1",
         )
         if self.encoder_input == "image":
             _require(self.encoder_groups == 1, "encoder_groups must be 1 where the encoder sees the whole image")
+            _require(self.crop_size is None, "crop_size must be None where the encoder sees the whole image")
         if self.fused:
             _require(
                 self.decoder_groups[-1] == classes, f"a fused network ends in {classes} groups, one for each class"
@@ -125,19 +128,24 @@ class GroupDNetConfig:
 
     def _check_sizes(self) -> None:
         """The encoder's last grid, the latent grid and the decoder's first grid must fit together."""
-        for axis, image, latent, start in zip(
-            ("height", "width"), self.image_size, self.latent_size, self.start_size, strict=True
-        ):
-            halved = image / 2 ** len(self.encoder_widths)
+        what = "image" if self.crop_size is None else "crop"
+        sizes = (
+            self.image_size,
+            self.crop_size or self.image_size,
+            self.encoder_grid,
+            self.latent_size,
+            self.start_size,
+        )
+        for axis, image, crop, grid, latent, start in zip(("height", "width"), *sizes, strict=True):
             _require(
                 start >= 1 and start * 2 ** sum(self.upsample) == image,
                 f"image {axis} {image} must be divisible by {2 ** sum(self.upsample)}: there are "
                 f"{sum(self.upsample)} upsamplings",
             )
             _require(
-                latent == halved or self.latent_size == (1, 1),
-                f"image {axis} {image} does not fit the encoder: {len(self.encoder_widths)} stride-2 convolutions "
-                f"reach {halved:g}, latent {axis} is {latent}",
+                latent == grid or self.latent_size == (1, 1),
+                f"{what} {axis} {crop} does not fit the encoder: {len(self.encoder_widths)} stride-2 convolutions "
+                f"reach {grid}, latent {axis} is {latent}",
             )
             _require(
                 latent == start or self.latent_size == (1, 1),
@@ -167,6 +175,12 @@ class GroupDNetConfig:
         """(h, w) of the decoder's first block."""
         scale = 2 ** sum(self.upsample)
         return self.image_size[0] // scale, self.image_size[1] // scale
+
+    @property
+    def encoder_grid(self) -> tuple[int, int]:
+        """(h, w) that the encoder's last convolution reaches: each one halves, and rounds up."""
+        height, width = (-(-size // 2 ** len(self.encoder_widths)) for size in self.crop_size or self.image_size)
+        return height, width
 
     @property
     def mask_channels(self) -> int:
@@ -228,7 +242,7 @@ class TrainConfig:
         model: the network.
         data: the archive's name: `people` means `data/people-train.zip`.
         discriminator_widths: channels of the PatchGAN's convolutions; the last of them has stride 1.
-        batch_size: images a step.
+        batch_size: images a step, of all processes together.
         steps: how many steps; the learning rates fall linearly to zero from `decay_from * steps` on.
         lr_generator, lr_discriminator: Adam learning rates (two time-scale update rule).
         betas: Adam's betas.
@@ -236,6 +250,11 @@ class TrainConfig:
             says almost nothing, and needs many steps to find its voice.
         ema: decay per step of the averaged generator, which is what gets evaluated and shipped.
         weights: the loss weights.
+        precision: 'fp32', 'bf16' or 'fp16'. The short ones pay on GPUs only.
+        channels_last: memory format of decoder and perceptual network.
+        compile: run the networks through `torch.compile`.
+        accumulate: parts in which a process works through its share of a batch, to fit its memory.
+        clip: largest norm of the gradient of a network; 0 leaves gradients as they are.
         tick: steps between two lines of `stats.jsonl` and two rows of samples.
         seed: an integer.
     """
@@ -252,11 +271,16 @@ class TrainConfig:
     init_gain: float = 0.02
     ema: float = 0.999
     weights: LossWeights = LossWeights()
+    precision: str = "fp32"
+    channels_last: bool = True
+    compile: bool = False
+    accumulate: int = 1
+    clip: float = 0.0
     tick: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "steps", "tick"):
+        for name in ("batch_size", "steps", "tick", "accumulate"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 1, f"{name} must be an integer >= 1, got {value!r}")
         for name in ("lr_generator", "lr_discriminator", "init_gain"):
@@ -264,6 +288,11 @@ class TrainConfig:
             _require(math.isfinite(value) and value > 0, f"{name} must be a finite number > 0, got {value!r}")
         for name, value in (("decay_from", self.decay_from), ("ema", self.ema), *zip(("beta1", "beta2"), self.betas)):
             _require(0 <= value <= 1, f"{name} must lie in 0..1, got {value!r}")
+        _require(
+            self.precision in ("fp32", "bf16", "fp16"),
+            f"precision must be 'fp32', 'bf16' or 'fp16', got {self.precision!r}",
+        )
+        _require(math.isfinite(self.clip) and self.clip >= 0, f"clip must be a finite number >= 0, got {self.clip!r}")
         _require(self.batch_size >= 2, "batch norm needs batch_size >= 2")
         _require(len(self.discriminator_widths) >= 2, "discriminator_widths needs at least two numbers")
 

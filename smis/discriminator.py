@@ -14,7 +14,7 @@ __all__ = ["MultiscaleDiscriminator", "PatchDiscriminator"]
 class PatchDiscriminator(nn.Module):
     """Convolutions 4x4 that end in a map of scores: one score per patch of the image.
 
-    Stride 2 but for the last inner convolution and the score; spectral norm and instance norm on the inner ones.
+    Stride 2 but for the last inner convolution and the score. Inner ones have spectral norm and instance norm.
     """
 
     def __init__(self, wide_in: int, widths: tuple[int, ...]) -> None:
@@ -22,7 +22,7 @@ class PatchDiscriminator(nn.Module):
         stages: list[nn.Module] = []
         for number, width in enumerate(widths):
             first, last = number == 0, number == len(widths) - 1
-            stride = 1 if last else 2
+            stride = 1 if last and not first else 2
             conv: nn.Module = nn.Conv2d(wide_in, width, 4, stride, padding=2)
             if not first:
                 conv = spectral_conv(wide_in, width, 4, stride=stride, padding=2, bias=False)

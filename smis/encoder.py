@@ -30,11 +30,8 @@ def class_boxes(labels: Tensor, classes: int, images: Tensor | None = None) -> T
     sides = []
     for length, place in ((height, torch.arange(height)[:, None]), (width, torch.arange(width)[None])):
         where = (labels * length + place.to(labels.device)).flatten(1)  # (B, H*W): class and row (or column)
-        hits = torch.zeros(batch, classes * length, device=labels.device)
-        if images is None:
-            hits.scatter_(1, where, 1.0)
-        else:
-            hits.scatter_add_(1, where, images.sum(1).flatten(1))
+        colours = torch.ones_like(labels, dtype=torch.float32) if images is None else images.sum(1)
+        hits = colours.new_zeros(batch, classes * length).scatter_add_(1, where, colours.flatten(1))
         hit = (hits != 0).view(batch, classes, length).int()
         first = hit.argmax(2)
         sides.append((first, (length - hit.flip(2).argmax(2) - first) * hit.amax(2)))
@@ -42,8 +39,10 @@ def class_boxes(labels: Tensor, classes: int, images: Tensor | None = None) -> T
     return torch.stack([top, left, tall, wide], 2)
 
 
-def split_by_class(images: Tensor, labels: Tensor, boxes: Sequence[Sequence[Sequence[int]]]) -> Tensor:
-    """Cut each class out of the image, crop it to its box and resize it (nearest) to the full size.
+def split_by_class(
+    images: Tensor, labels: Tensor, boxes: Sequence[Sequence[Sequence[int]]], size: tuple[int, int] | None = None
+) -> Tensor:
+    """Cut each class out of the image, crop it to its box and resize it (nearest) to the full size, or to `size`.
 
     X_c = M_c * X, then crop and resize.
 
@@ -52,17 +51,19 @@ def split_by_class(images: Tensor, labels: Tensor, boxes: Sequence[Sequence[Sequ
         labels: `(B, H, W)`.
         boxes: for each image and each of n classes (class, top, left, height, width); see `class_boxes`. They are
             Python numbers, fetched from the device once for all classes.
+        size: (H', W'), that of the image if None.
 
     Returns:
-        `(B, n, 3, H, W)`; an absent class is all zeros.
+        `(B, n, 3, H', W')`; an absent class is all zeros.
     """
-    parts = images.new_zeros(len(images), len(boxes[0]), *images.shape[1:])
+    size = size or (images.shape[2], images.shape[3])
+    parts = images.new_zeros(len(images), len(boxes[0]), images.shape[1], *size)
     for b, of_image in enumerate(boxes):
         for n, (c, top, left, tall, wide) in enumerate(of_image):
             if tall and wide:
                 area = (b, ..., slice(top, top + tall), slice(left, left + wide))
                 cut = images[area] * (labels[area] == c)  # X_c = M_c * X, inside the box
-                parts[b, n] = F.interpolate(cut[None], images.shape[2:], mode="nearest")[0]
+                parts[b, n] = F.interpolate(cut[None], size, mode="nearest")[0]
     return parts
 
 
@@ -92,10 +93,9 @@ class GroupEncoder(nn.Module):
             self.layers.append(conv)
             wide_in = wide_out
         codes = config.controllers * config.latent_dim
-        height, width = (size >> len(config.encoder_widths) for size in config.image_size)
         kernel, padding = (3, 3), 1
-        if config.latent_size != (height, width):
-            kernel, padding = (height, width), 0  # sees all of the grid at once: one vector for the whole image
+        if config.latent_size != config.encoder_grid:
+            kernel, padding = config.encoder_grid, 0  # sees all of the grid at once: one vector for the whole image
         self.mu = nn.Conv2d(wide_in, codes, kernel, padding=padding, groups=groups)
         self.logvar = nn.Conv2d(wide_in, codes, kernel, padding=padding, groups=groups)
         if not instance:
@@ -123,7 +123,7 @@ class GroupEncoder(nn.Module):
         run = chosen
         if grouped and config.encoder_norm == "instance":
             run = [c for c in chosen if any(of_image[c][3] for of_image in found)] or chosen[:1]
-        parts = split_by_class(images, labels, [[of_image[c] for c in run] for of_image in found])
+        parts = split_by_class(images, labels, [[of_image[c] for c in run] for of_image in found], config.crop_size)
         if not grouped:
             return self._run(parts.flatten(1, 2))
         mu, logvar = self._run(parts.flatten(1, 2), None if len(run) == len(config.labels) else run)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["feature_matching", "hinge_discriminator", "hinge_generator", "kl_divergence"]
+__all__ = ["feature_matching", "hinge_discriminator", "hinge_fake", "hinge_generator", "hinge_real", "kl_divergence"]
 
 Outputs = list[list[Tensor]]  # of a MultiscaleDiscriminator: per scale, per layer; the last layer is the score map
 
@@ -15,9 +15,19 @@ def _mean_over_scales(terms: list[Tensor]) -> Tensor:
     return torch.stack(terms).mean()
 
 
+def hinge_fake(fake: Outputs) -> Tensor:
+    """mean(max(0, 1 + D(fake))), mean over scales: a scalar."""
+    return _mean_over_scales([F.relu(1 + f[-1]).mean() for f in fake])
+
+
+def hinge_real(real: Outputs) -> Tensor:
+    """mean(max(0, 1 - D(real))), mean over scales: a scalar."""
+    return _mean_over_scales([F.relu(1 - r[-1]).mean() for r in real])
+
+
 def hinge_discriminator(fake: Outputs, real: Outputs) -> Tensor:
-    """mean(max(0, 1 + D(fake))) + mean(max(0, 1 - D(real))), mean over scales: a scalar."""
-    return _mean_over_scales([F.relu(1 + f[-1]).mean() + F.relu(1 - r[-1]).mean() for f, r in zip(fake, real)])
+    """What the discriminator minimises: `hinge_fake` and `hinge_real` together."""
+    return hinge_fake(fake) + hinge_real(real)
 
 
 def hinge_generator(fake: Outputs) -> Tensor:

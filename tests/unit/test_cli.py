@@ -101,7 +101,7 @@ def test_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(smis.synth.people, "render_person", stop)
+    monkeypatch.setattr(smis.synth.people, "render_with_coverage", stop)
     assert main(["render", "people", "--seed", "1", "--out", str(tmp_path / "a.png")]) == 130
     assert capsys.readouterr().err == "smis: stopped\n"
 
@@ -113,7 +113,7 @@ def test_debug_and_bugs_show_the_traceback(tmp_path: Path, monkeypatch: pytest.M
     def bug(*_: object, **__: object) -> None:
         raise AttributeError("a mistake of ours")
 
-    monkeypatch.setattr(smis.synth.people, "render_person", bug)
+    monkeypatch.setattr(smis.synth.people, "render_with_coverage", bug)
     with pytest.raises(AttributeError):
         main(["render", "people", "--seed", "1", "--out", str(tmp_path / "a.png")])
 
@@ -124,7 +124,7 @@ def test_a_missing_extra_is_named(
     def missing(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'numba'", name="numba")
 
-    monkeypatch.setattr(smis.synth.people, "render_person", missing)
+    monkeypatch.setattr(smis.synth.people, "render_with_coverage", missing)
     line = refuse(capsys, "render", "people", "--seed", "1", "--out", str(tmp_path / "a.png"))
     assert "pip install 'smis[synth]'" in line
 
