@@ -1,7 +1,7 @@
 """Archives: one zip file of images and label maps, read lazily, written whole or not at all.
 
 Format "smis-archive-1": stored entries with a fixed date, so that the same samples give the same bytes:
-`meta.json` (format, label_set, count, size and where the samples come from), `images/00000.webp` (RGB, quality 90)
+`meta.json` (format, label_set, count, size and where the samples come from), `images/00000.webp` (RGB, lossy)
 and `labels/00000.png` (palette PNG whose pixel values are the class ids).
 """
 
@@ -36,14 +36,24 @@ class ArchiveError(ValueError):
 
 @dataclass(frozen=True)
 class Samples:
-    """Images uint8 (N, H, W, 3) and their label maps uint8 (N, H, W)."""
+    """Images uint8 (N, H, W, 3) and their label maps uint8 (N, H, W).
+
+    Where the data tell objects of one class apart there are instance edges, too: bool (N, H, W), True where an object
+    ends and another one begins.
+    """
 
     images: np.ndarray
     labels: np.ndarray
     label_set: LabelSet
+    edges: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def first(self, count: int) -> Samples:
+        """The first `count` samples, or all if there are fewer."""
+        edges = None if self.edges is None else self.edges[:count]
+        return Samples(self.images[:count], self.labels[:count], self.label_set, edges)
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Images float32 (N, 3, H, W) in [-1, 1] and labels int64 (N, H, W)."""
@@ -155,11 +165,21 @@ class Archive:
         return ArchiveError(f"{self.path}: {what}. Fetch the file again, or make it again as data/README.md says")
 
 
-def people(split: str) -> Archive:
-    """The rendered people: split "train", "val" or "test"."""
+def world(name: str, split: str) -> Archive:
+    """A rendered world: name "people", "rooms" or "streets", split "train", "val" or "test".
+
+    The "swap" splits are read by `smis.datasets.swaps.swaps`.
+    """
+    if name not in ("people", "rooms", "streets"):
+        raise ValueError(f'the world must be "people", "rooms" or "streets", got {name!r}')
     if split not in ("train", "val", "test"):
         raise ValueError(f'split must be "train", "val" or "test", got {split!r}')
-    return Archive(data_file(f"people-{split}.zip"))
+    return Archive(data_file(f"{name}-{split}.zip"))
+
+
+def people(split: str) -> Archive:
+    """The rendered people: split "train", "val" or "test"."""
+    return world("people", split)
 
 
 def shrink(image: np.ndarray, labels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +216,9 @@ def write_archive(
     return write_encoded(path, label_set, encoded, meta)
 
 
-def encode_sample(image: np.ndarray, labels: np.ndarray, label_set: LabelSet) -> tuple[bytes, bytes, tuple[int, int]]:
+def encode_sample(
+    image: np.ndarray, labels: np.ndarray, label_set: LabelSet, quality: int = 90
+) -> tuple[bytes, bytes, tuple[int, int]]:
     """WebP bytes, PNG bytes and (H, W) of one sample; ArchiveError when it does not fit the format."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ArchiveError(f"an image must be RGB, uint8 (H, W, 3); got {image.dtype} {image.shape}")
@@ -207,7 +229,7 @@ def encode_sample(image: np.ndarray, labels: np.ndarray, label_set: LabelSet) ->
     except ValueError as error:
         raise ArchiveError(str(error)) from error
     webp, png = io.BytesIO(), io.BytesIO()
-    Image.fromarray(image).save(webp, "WEBP", quality=90)
+    Image.fromarray(image).save(webp, "WEBP", quality=quality)
     picture = Image.fromarray(labels)
     picture.putpalette([c for colour in label_set.palette for c in colour])
     picture.save(png, "PNG", optimize=True)
@@ -219,8 +241,12 @@ def write_encoded(
     label_set: LabelSet,
     samples: Iterable[tuple[bytes, bytes, tuple[int, int]]],
     meta: Mapping[str, Any],
+    extra: Mapping[str, bytes] | None = None,
 ) -> int:
-    """`write_archive` for samples already encoded by `encode_sample` (in other processes, say)."""
+    """`write_archive` for samples already encoded by `encode_sample` (in other processes, say).
+
+    `meta` and `extra` (more entries, by name) are read after the last sample, so they may grow until then.
+    """
     path = Path(path)
     count, size = 0, None
     with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as zipped:
@@ -235,6 +261,8 @@ def write_encoded(
             count += 1
         if size is None:
             raise ArchiveError(f"{path}: an archive needs at least one sample, got none")
+        for name, data in (extra or {}).items():
+            _store(zipped, name, data)
         head = {"format": FORMAT, "label_set": label_set.to_dict(), "count": count, "size": list(size)}
         _store(zipped, "meta.json", json.dumps({**meta, **head}, indent=1, sort_keys=True).encode())
     return count
