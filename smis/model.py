@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from smis.config import ConfigError, GroupDNetConfig
 from smis.decoder import GroupDecoder
 from smis.editing import ClassCodes
-from smis.encoder import GroupEncoder, class_boxes
+from smis.encoder import GroupEncoder, class_boxes, sample_code
 from smis.files import whole_file
 
 __all__ = ["CheckpointError", "GroupDNet"]
@@ -71,6 +71,23 @@ class GroupDNet(nn.Module):
             return ClassCodes(mu, torch.ones(len(labels), 1, dtype=torch.bool, device=labels.device))
         present = class_boxes(labels, self.config.controllers)[..., 2] > 0  # (B, C)
         return ClassCodes(mu, present)
+
+    def forward(
+        self, images: Tensor, labels: Tensor, noise: Tensor, edges: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The pass of training: encode, draw codes, decode.
+
+        Args:
+            images: `(B, 3, H, W)` in [-1, 1].
+            labels: `(B, H, W)` integer class ids.
+            noise: `(B, C, D, h, w)`, standard normal.
+            edges: `(B, H, W)`, for networks with `instance_edges`.
+
+        Returns:
+            The image `(B, 3, H, W)`, and mu and logvar, each `(B, C, D, h, w)`.
+        """
+        mu, logvar = self.encoder(images, labels)
+        return self.decoder(sample_code(mu, logvar, noise), labels, edges), mu, logvar
 
     def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Codes `(batch, C, D, h, w)` drawn from the prior N(0, 1)."""

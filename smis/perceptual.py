@@ -122,7 +122,8 @@ class EfficientNetFeatures(nn.Module):
 class PerceptualLoss(nn.Module):
     """L1 between features of two images, each layer divided by the mean size of the real image's features.
 
-    The division makes layers count alike. Deeper layers see larger patterns and count for more.
+    The division makes layers count alike. Deeper layers see larger patterns and count for more. Every image stands for
+    itself, so that a batch may be shared among processes.
     """
 
     def __init__(self, weights: tuple[float, ...] = (0.25, 0.25, 0.5, 1.0)) -> None:
@@ -134,8 +135,8 @@ class PerceptualLoss(nn.Module):
         """Two batches `(B, 3, H, W)` in [-1, 1] -> a scalar; no gradient flows into `real`."""
         with torch.no_grad():
             targets = self.features(real)
-        terms = [
-            weight * F.l1_loss(a, b) / (b.abs().mean() + 1e-6)
-            for weight, a, b in zip(self.weights, self.features(fake), targets)
-        ]
+        terms = []
+        for weight, a, b in zip(self.weights, self.features(fake), targets, strict=True):
+            distance, size = (a - b).abs().mean((1, 2, 3)), b.abs().mean((1, 2, 3))  # (B,)
+            terms.append(weight * (distance / (size + 1e-6)).mean())
         return torch.stack(terms).sum()

@@ -1,125 +1,198 @@
 """Training (section 3.4): one generator phase and one discriminator phase per step, and nothing hidden between them.
 
 Everything random follows from the seed and the step number, so a run that was stopped and resumed sees the same
-batches, flips and noise as one that was not.
+batches, flips and noise as one that was not, and several processes see together what one would see alone.
+
+What is not the paper's is left to Accelerate: processes, devices and number formats.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import os
-import platform
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
-from tqdm import tqdm
+from torch.nn.utils.parametrize import ParametrizationList
 
 from smis.config import TrainConfig
 from smis.datasets.archive import Samples
+from smis.datasets.cache import Stream
 from smis.discriminator import MultiscaleDiscriminator
-from smis.encoder import sample_code
+from smis.distributed import share_batch_statistics
 from smis.files import whole_file
-from smis.layers import init_weights, one_hot
+from smis.layers import SpectralNorm, init_weights, one_hot
 from smis.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
 from smis.model import GroupDNet
 from smis.perceptual import PerceptualLoss
-from smis.sheets import training_sheet
 
-__all__ = ["Trainer", "TrainingError", "TrainResult", "train"]
+__all__ = ["Batch", "Trainer", "TrainingError", "accelerator_for"]
 
 Losses = dict[str, float]
+# images (B, 3, H, W) in [-1, 1], labels (B, H, W), noise (B, C, D, h, w), instance edges (B, H, W) or None
+Batch = tuple[Tensor, Tensor, Tensor, "Tensor | None"]
 
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what to change. The last saved state is intact."""
 
 
-@dataclass(frozen=True)
-class TrainResult:
-    """Where a run stands: steps done, whether that is all of them, and the averaged network's file."""
-
-    step: int
-    finished: bool
-    model: Path
+def accelerator_for(config: TrainConfig, cpu: bool = False) -> Accelerator:
+    """The processes, the device and the number format of a run, as `accelerate launch` or torchrun set them up."""
+    precision = {"fp32": "no"}.get(config.precision, config.precision)
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()  # another run in this process used another format
+    # buffers need no broadcast: batch statistics are shared, and power iterations agree in every process
+    plain = DistributedDataParallelKwargs(broadcast_buffers=False)
+    return Accelerator(mixed_precision=precision, cpu=cpu, kwargs_handlers=[plain])
 
 
 class Trainer:
-    """Networks, optimisers and data of one run. `step()` is the whole algorithm."""
+    """Networks, optimisers and data of one run. `step()` is the whole algorithm.
 
-    def __init__(self, config: TrainConfig, samples: Samples, device: str | torch.device = "cpu") -> None:
+    Args:
+        config: the run.
+        samples: the training data, at the network's size or larger: then windows of it are drawn at random.
+        accelerator: from `accelerator_for`.
+
+    Raises:
+        ValueError: data that does not fit the network or the batch.
+    """
+
+    def __init__(self, config: TrainConfig, samples: Samples, accelerator: Accelerator | None = None) -> None:
+        self.config, self.steps_done = config, 0
+        self.accelerator = accelerator or accelerator_for(config)
+        self.device = self.accelerator.device
+        self._check(samples)
+        self.stream = Stream(samples, config.batch_size, seed=config.seed, crop=config.model.image_size)
+
+        torch.manual_seed(config.seed)
+        self.model = GroupDNet(config.model)
+        init_weights(self.model.decoder, config.init_gain)
+        if config.model.encoder_norm == "instance":
+            init_weights(self.model.encoder, config.init_gain)
+        if self.model.decoder.spare is not None:
+            self.model.decoder.spare.requires_grad_(False)
+        mask_channels = len(config.model.labels) + config.model.instance_edges
+        self.discriminator = MultiscaleDiscriminator(mask_channels, config.discriminator_widths)
+        init_weights(self.discriminator, config.init_gain)
+        self.perceptual = PerceptualLoss().to(self.device) if config.weights.perceptual else None
+        if self.accelerator.num_processes > 1:
+            share_batch_statistics(self.model)
+        self.model.to(self.device)
+        self.discriminator.to(self.device)
+        if config.channels_last:
+            for network in filter(None, (self.model.decoder, self.perceptual)):
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False)  # EMA of the weights
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        opt_g = torch.optim.Adam(trained, config.lr_generator, config.betas, fused=True)
+        opt_d = torch.optim.Adam(self.discriminator.parameters(), config.lr_discriminator, config.betas, fused=True)
+        # what runs: with several processes these average gradients; with torch.compile they are compiled
+        ready = self.accelerator.prepare(self.model, self.discriminator, opt_g, opt_d)
+        self.run_model, self.run_discriminator, self.opt_g, self.opt_d = ready
+        if config.compile:
+            self.run_model = torch.compile(self.run_model)
+            self.run_discriminator = torch.compile(self.run_discriminator)
+
+    def _check(self, samples: Samples) -> None:
+        config, share = self.config, self.accelerator.num_processes * self.config.accumulate
         if samples.label_set != config.model.labels:
             raise ValueError(
                 f"the data has label set {samples.label_set.name!r}, the network {config.model.labels.name!r}"
             )
-        if samples.labels.shape[1:] != config.model.image_size:
+        height, width = config.model.image_size
+        if samples.labels.shape[1] < height or samples.labels.shape[2] < width:
             raise ValueError(f"the data is {samples.labels.shape[1:]} pixels, the network {config.model.image_size}")
+        if config.model.instance_edges and samples.edges is None:
+            raise ValueError("this network needs data with instance ids: it has instance_edges=True")
         if len(samples) < config.batch_size:
             raise ValueError(f"{len(samples)} samples are fewer than one batch of {config.batch_size}")
-        self.config, self.device, self.steps_done = config, torch.device(device), 0
-        self.images = torch.from_numpy(samples.images).permute(0, 3, 1, 2).contiguous()  # (N, 3, H, W) uint8
-        self.labels = torch.from_numpy(samples.labels)  # (N, H, W) uint8
-        torch.manual_seed(config.seed)
-        self.model = GroupDNet(config.model).to(self.device)
-        init_weights(self.model.decoder, config.init_gain)
-        if config.model.encoder_norm == "instance":
-            init_weights(self.model.encoder, config.init_gain)
-        _channels_last(self.model.decoder)
-        self.discriminator = MultiscaleDiscriminator(len(config.model.labels), config.discriminator_widths).to(
-            self.device
-        )
-        init_weights(self.discriminator, config.init_gain)
-        self.perceptual: PerceptualLoss | None = None
-        if config.weights.perceptual:
-            self.perceptual = PerceptualLoss().to(self.device)
-            _channels_last(self.perceptual)
-        self.averaged = copy.deepcopy(self.model).requires_grad_(False)  # EMA of the weights
-        self.opt_g = torch.optim.Adam(self.model.parameters(), config.lr_generator, config.betas, fused=True)
-        self.opt_d = torch.optim.Adam(
-            self.discriminator.parameters(), config.lr_discriminator, config.betas, fused=True
-        )
+        if config.batch_size % share:
+            raise ValueError(
+                f"batch_size {config.batch_size} must be divisible by {self.accelerator.num_processes} processes "
+                f"x {config.accumulate} parts: set batch_size to a multiple of {share}"
+            )
 
     # -- data -----------------------------------------------------------------------------------------------------
 
-    def _order(self, epoch: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-        return torch.randperm(len(self.images), generator=generator)
+    def batch(self, step: int) -> Batch:
+        """All processes' images of a step together, flipped at random, and the noise of the latent codes."""
+        images, labels, edges = self.stream.batch(step).tensors()
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+        noise = torch.randn(len(images), *self.config.model.code_shape, generator=generator)
+        return images, labels, noise, edges if self.config.model.instance_edges else None
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor, torch.Generator]:
-        """Images `(B, 3, H, W)` in [-1, 1], labels `(B, H, W)`, flipped at random, and the step's random numbers."""
-        size, number = self.config.batch_size, len(self.images)
-        epoch, place = divmod(step, number // size)
-        chosen = self._order(epoch)[place * size : (place + 1) * size]
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step + 2**40)
-        flips = torch.rand(size, generator=generator) < 0.5
-        images, labels = self.images[chosen].float() / 127.5 - 1, self.labels[chosen].long()
-        images = torch.where(flips[:, None, None, None], images.flip(3), images)
-        labels = torch.where(flips[:, None, None], labels.flip(2), labels)
-        return images.to(self.device), labels.to(self.device), generator
+    def _parts(self, batch: Batch) -> list[Batch]:
+        """This process's share of a batch, in `accumulate` parts, on the device."""
+        own = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
+        number = self.config.accumulate
+        shares = [[None] * number if v is None else v[own].to(self.device).chunk(number) for v in batch]
+        return list(zip(*shares, strict=True))
+
+    def _mask(self, labels: Tensor, edges: Tensor | None) -> Tensor:
+        """What the discriminator sees of a label map: `(B, C, H, W)`, and one more channel for instance edges."""
+        mask = one_hot(labels, len(self.config.model.labels))
+        return mask if edges is None else torch.cat([mask, edges[:, None].to(mask.dtype)], 1)
 
     # -- one step -------------------------------------------------------------------------------------------------
 
     def step(self) -> Losses:
-        """One generator phase and one discriminator phase on the next batch. Returns the losses."""
-        config, weights = self.config, self.config.weights
-        images, labels, generator = self.batch(self.steps_done)
-        mask = one_hot(labels, len(config.model.labels))
+        """One generator phase and one discriminator phase on the next batch. Returns the losses.
+
+        Both phases judge with the same discriminator, and the second one reuses the first one's fakes.
+        """
+        parts = self._parts(self.batch(self.steps_done))
         self._set_learning_rates()
+        losses: list[dict[str, Tensor]] = []
+        fakes: list[Tensor] = []
 
         # Generator phase: encode, draw the codes, decode, and please the (frozen) discriminator.
         self.discriminator.requires_grad_(False)
-        mu, logvar = self.model.encoder(images, labels)
-        noise = torch.randn(mu.shape, generator=generator).to(self.device)
-        fake = self.model.decoder(sample_code(mu, logvar, noise), labels)
+        self.opt_g.zero_grad()
+        for part, alone in self._each(self.run_model, parts):
+            with alone, self.accelerator.autocast():
+                fake, terms = self.generator_losses(part)
+                self.accelerator.backward(torch.stack(list(terms.values())).sum() / len(parts))
+            fakes.append(fake.detach())
+            losses.append(terms)
+
+        # Discriminator phase: tell these fakes from the real images.
+        self.discriminator.requires_grad_(True)
+        self.opt_d.zero_grad()
+        for number, (part, alone) in enumerate(self._each(self.run_discriminator, parts)):
+            with alone, self.accelerator.autocast():
+                loss = self.discriminator_loss(part, fakes[number])
+                self.accelerator.backward(loss / len(parts))
+            losses[number]["discriminator"] = loss
+
+        means = self._mean(losses)
+        if not all(map(_finite, means.values())):
+            raise TrainingError(
+                f"a loss is not finite at step {self.steps_done}: {means}. Nothing was updated. "
+                "Lower lr_generator or lr_discriminator, or clip the gradients (clip=1), and resume from the last "
+                "checkpoint" + ("" if self.config.precision == "fp32" else "; or train with precision=fp32")
+            )
+        if self.config.clip:
+            for network in (self.model, self.discriminator):
+                self.accelerator.clip_grad_norm_(network.parameters(), self.config.clip)
+        self.opt_g.step()
+        self.opt_d.step()
+        self._average()
+        self.steps_done += 1
+        return means
+
+    def generator_losses(self, part: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Fake images `(B, 3, H, W)` and the weighted losses of encoder and decoder."""
+        weights, (images, labels, noise, edges) = self.config.weights, part
+        mask = self._mask(labels, edges)
+        fake, mu, logvar = self.run_model(images, labels, noise, edges)
         with torch.no_grad():
             judged_real = self.discriminator(images, mask)
         judged_fake = self.discriminator(fake, mask)
@@ -132,29 +205,27 @@ class Trainer:
         }
         if self.perceptual is not None:
             terms["perceptual"] = weights.perceptual * self.perceptual(fake, images)
-        loss_g = torch.stack(list(terms.values())).sum()
-        self.opt_g.zero_grad()
-        loss_g.backward()
+        return fake, terms
 
-        # Discriminator phase: tell this fake from the real images. One forward pass for both.
-        self.discriminator.requires_grad_(True)
-        judged = self.discriminator(torch.cat([fake.detach(), images]), torch.cat([mask, mask]))
+    def discriminator_loss(self, part: Batch, fake: Tensor) -> Tensor:
+        """The hinge loss, from one forward pass of fake and real images together."""
+        images, labels, _, edges = part
+        mask = self._mask(labels, edges)
+        judged = self.run_discriminator(torch.cat([fake.to(images.dtype), images]), torch.cat([mask, mask]))
         half = len(images)
-        loss_d = hinge_discriminator([[x[:half] for x in s] for s in judged], [[x[half:] for x in s] for s in judged])
-        self.opt_d.zero_grad()
-        loss_d.backward()
+        return hinge_discriminator([[x[:half] for x in s] for s in judged], [[x[half:] for x in s] for s in judged])
 
-        losses = {name: term.item() for name, term in terms.items()} | {"discriminator": loss_d.item()}
-        if not all(map(_finite, losses.values())):
-            raise TrainingError(
-                f"a loss is not finite at step {self.steps_done}: {losses}. Nothing was updated. "
-                "Lower lr_generator or lr_discriminator and resume from the last checkpoint"
-            )
-        self.opt_g.step()
-        self.opt_d.step()
-        self._average()
-        self.steps_done += 1
-        return losses
+    def _each(self, network: nn.Module, parts: list[Batch]) -> Iterator[tuple[Batch, AbstractContextManager[Any]]]:
+        """The parts of a batch; processes exchange gradients only after the last one."""
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            yield part, nullcontext() if last else self.accelerator.no_sync(network)
+
+    def _mean(self, losses: list[dict[str, Tensor]]) -> Losses:
+        """Means over parts and processes: one transfer from the device."""
+        table = torch.stack([torch.stack([term.detach().float() for term in terms.values()]) for terms in losses])
+        mean: Tensor = self.accelerator.reduce(table.mean(0), "mean")
+        return dict(zip(losses[0], mean.tolist(), strict=True))
 
     def _set_learning_rates(self) -> None:
         """Constant, then linear decay to zero over the last part of the run."""
@@ -164,38 +235,46 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rate * scale
 
+    # -- the averaged network -------------------------------------------------------------------------------------
+
     @torch.no_grad()
     def _average(self) -> None:
         """theta_ema <- ema * theta_ema + (1 - ema) * theta; early on the average is short."""
         decay = min(self.config.ema, (1 + self.steps_done) / (10 + self.steps_done))
-        for mean, value in zip(self.averaged.parameters(), self.model.parameters()):
-            mean.lerp_(value, 1 - decay)
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1 - decay)
 
     @torch.no_grad()
     def evaluated_model(self, batches: int = 8) -> GroupDNet:
         """The averaged network in eval mode, its batch statistics computed anew for the averaged weights."""
         model = copy.deepcopy(self.averaged).train()
+        for mean, now in zip(model.modules(), self.model.modules(), strict=True):
+            if isinstance(mean, ParametrizationList) and isinstance(now, ParametrizationList):
+                norm, start = mean[0], now[0].state_dict()  # singular vectors of weights near by
+                assert isinstance(norm, SpectralNorm)
+                norm.load_state_dict(start)
+                norm.settle(mean.original)
         norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean over the batches
         for step in range(batches):
-            images, labels, _ = self.batch(step)
-            mu, _ = model.encoder(images, labels)
-            model.decoder(mu, labels)
+            for images, labels, _, edges in self._parts(self.batch(step)):
+                mu, _ = model.encoder(images, labels)
+                model.decoder(mu, labels, edges)
         for norm in norms:
             norm.momentum = 0.1
         return model.eval()
 
     # -- state ----------------------------------------------------------------------------------------------------
 
-    def _parts(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         names = ("model", "averaged", "discriminator", "opt_g", "opt_d")
-        return {name: getattr(self, name) for name in names}
+        parts = {name: getattr(self, name) for name in names}
+        return parts if self.accelerator.scaler is None else {**parts, "scaler": self.accelerator.scaler}
 
     def save(self, path: Path) -> None:
         """All that a resumed run needs, in one file, whole or not at all."""
-        state = {name: part.state_dict() for name, part in self._parts().items()}
+        state = {name: part.state_dict() for name, part in self._state().items()}
         with whole_file(path) as part:
             torch.save({"step": self.steps_done, **state}, part)
 
@@ -203,7 +282,7 @@ class Trainer:
         """Raises `TrainingError` when the file is damaged or belongs to another network."""
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            for name, part in self._parts().items():
+            for name, part in self._state().items():
                 part.load_state_dict(state[name])
             self.steps_done = int(state["step"])
         except (RuntimeError, KeyError, ValueError, EOFError, OSError, TypeError) as error:
@@ -212,130 +291,5 @@ class Trainer:
             ) from error
 
 
-def _channels_last(network: nn.Module) -> None:
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
 def _finite(value: float) -> bool:
     return value == value and abs(value) != float("inf")
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM ask for a stop after the current step; a second Ctrl-C stops at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def ask(number: int, _: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _environment() -> dict[str, Any]:
-    return {"torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads()}
-
-
-def _open_run(config: TrainConfig, out: Path, resume: bool) -> list[Path]:
-    """Make or check the run folder; returns its checkpoints, newest first."""
-    described = out / "config.json"
-    if described.exists() and not resume:
-        raise TrainingError(f"{out} already holds a run: go on with it by --resume, or choose another folder by --out")
-    if resume and not described.exists():
-        raise TrainingError(f"{out} holds no run to resume: start one without --resume")
-    if resume:
-        before, now = json.loads(described.read_text(encoding="utf-8")), json.loads(json.dumps(config.to_dict()))
-        differ = [k for k in now if k not in ("steps", "decay_from", "tick") and before.get(k) != now[k]]
-        if differ:
-            raise TrainingError(
-                f"{out} holds a run with another {', '.join(differ)}: "
-                "only steps, decay_from and tick may change on resume"
-            )
-    for folder in ("checkpoints", "samples"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    with whole_file(described) as part:
-        part.write_text(json.dumps(config.to_dict(), indent=1), encoding="utf-8")
-    return sorted((out / "checkpoints").glob("step-*.pt"), reverse=True)
-
-
-def train(
-    config: TrainConfig,
-    out: str | os.PathLike[str],
-    samples: Samples,
-    shown: Samples,
-    *,
-    resume: bool = False,
-    hours: float | None = None,
-    device: str | torch.device = "cpu",
-    should_stop: Callable[[], bool] = lambda: False,
-    on_tick: Callable[[dict[str, Any]], None] = lambda _: None,
-    progress: bool = True,
-) -> TrainResult:
-    """Train, with a run folder that holds everything: `config.json`, `stats.jsonl`, `samples/`, `checkpoints/`, and
-    `model.safetensors`, the averaged network.
-
-    Args:
-        samples: the training data, at the network's size.
-        shown: at least 2 images whose reconstructions, swaps and samples are drawn at every tick.
-        resume: go on with the run in `out`. Only `steps`, `decay_from` and `tick` may differ from its config.
-        hours: stop (with everything saved) after so many hours.
-        should_stop: asked after every step.
-        on_tick: called with each line of `stats.jsonl`.
-
-    Raises:
-        TrainingError: the folder holds another run, a loss is not finite, or a checkpoint is damaged.
-    """
-    folder = Path(out)
-    saved = _open_run(config, folder, resume)
-    trainer = Trainer(config, samples, device)
-    if saved:
-        trainer.load(saved[0])
-    started, sums, count = time.monotonic(), dict[str, float](), 0
-
-    def tick() -> None:
-        nonlocal sums, count
-        model = trainer.evaluated_model()
-        seconds = time.monotonic() - started
-        line = {
-            "step": trainer.steps_done,
-            "seconds": round(seconds, 1),
-            **{k: round(v / count, 5) for k, v in sums.items()},
-        }
-        with open(folder / "stats.jsonl", "a", encoding="utf-8") as stats:
-            stats.write(json.dumps(line) + "\n")
-        training_sheet(model, shown).save(folder / "samples" / f"step-{trainer.steps_done:06d}.png")
-        trainer.save(folder / "checkpoints" / f"step-{trainer.steps_done:06d}.pt")
-        for old in sorted((folder / "checkpoints").glob("step-*.pt"))[:-2]:
-            old.unlink()
-        model.save(
-            folder / "model.safetensors", {"step": trainer.steps_done, "config": config.to_dict(), **_environment()}
-        )
-        sums, count = {}, 0
-        on_tick(line)
-
-    bar = tqdm(total=config.steps, initial=trainer.steps_done, disable=not progress, unit="step", dynamic_ncols=True)
-    with bar, _stop_on_signal() as asked:
-        while trainer.steps_done < config.steps:
-            losses = trainer.step()
-            sums = {k: sums.get(k, 0.0) + v for k, v in losses.items()}
-            count += 1
-            bar.update()
-            bar.set_postfix({k[:4]: f"{v:.2f}" for k, v in losses.items()}, refresh=False)
-            late = hours is not None and time.monotonic() - started > hours * 3600
-            if asked.is_set() or late or should_stop():
-                break
-            if trainer.steps_done % config.tick == 0 and trainer.steps_done < config.steps:
-                tick()
-        if count or not (folder / "model.safetensors").exists():
-            count = max(count, 1)
-            tick()
-    return TrainResult(trainer.steps_done, trainer.steps_done >= config.steps, folder / "model.safetensors")

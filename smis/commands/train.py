@@ -1,19 +1,20 @@
-"""`smis train`: train a preset in a run folder, or go on with the run that is there."""
+"""`smis train`: train a preset in a run folder, or go on with the run that is there.
+
+On several GPUs or machines start it as `accelerate launch -m smis.cli train PRESET` or
+`torchrun --nproc-per-node 4 -m smis.cli train PRESET`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from smis.commands import STOPPED, Commands
-from smis.commands.arguments import hours, open_archive, print_values, setting
-
-if TYPE_CHECKING:
-    from smis.config import TrainConfig
-    from smis.datasets.archive import Archive
+from smis.commands.arguments import hours, print_values, setting
 
 
 def add(commands: Commands) -> None:
@@ -31,62 +32,74 @@ def add(commands: Commands) -> None:
         metavar="KEY=VALUE",
         help="other values than the preset's, such as weights.kl=0.01 batch_size=8",
     )
-    sub.add_argument("--data", type=Path, metavar="ARCHIVE", help="train on this archive (.zip) instead")
+    sub.add_argument("--data", metavar="DATA", help="an archive, a folder or cityscapes:FOLDER; see docs/your-data.md")
     sub.add_argument("--hours", type=hours, help="stop after so many hours, with everything saved")
-    sub.add_argument("--dry-run", action="store_true", help="print values and expected time; write nothing")
+    sub.add_argument("--cpu", action="store_true", help="do not use a GPU")
+    sub.add_argument("--tensorboard", action="store_true", help="also write curves for TensorBoard into the run folder")
+    sub.add_argument("--dry-run", action="store_true", help="print values and what the run will cost; write nothing")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train a preset in a run folder, or go on with the run that is there."""
-    import torch
-
+    from smis.budget import budget
     from smis.config import TrainConfig
+    from smis.datasets.cache import cached
+    from smis.datasets.sources import open_source
     from smis.presets import preset
-    from smis.training import train
+    from smis.runs import train
+    from smis.training import accelerator_for
 
     out = args.out or Path("runs") / args.preset
     settings = dict(args.set)
     if args.data is not None:
-        settings["data"] = str(args.data)
+        settings["data"] = args.data
     stored = out / "config.json"
     if args.resume and stored.is_file():  # the run's own values, not the preset's
         config = TrainConfig.from_dict(json.loads(stored.read_text(encoding="utf-8"))).replace(**settings)
     else:
         config = preset(args.preset, settings)
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    archive, size = open_archive(config.data, "train"), config.model.image_size[0]
+    accelerator = accelerator_for(config, cpu=args.cpu)
+    size = config.model.image_size
     if args.dry_run:
-        _rehearse(config, archive, device)
+        print_values(config.to_dict())
+    samples = cached(open_source(config.data, "train", size), size, progress=accelerator.is_local_main_process)
+    accelerator.print(f"{len(samples)} images in {config.data}", flush=True)
+    accelerator.print(budget(config, samples, accelerator), flush=True)
+    if args.dry_run:
         return 0
-    print(f"reading {len(archive)} images from {archive.path}", flush=True)
-    samples = archive.load(size)
-    others = open_archive(config.data, "val")
-    shown = others.load(size, range(min(8, len(others))))
+    shown = cached(open_source(config.data, "val", size), size).first(8)
     start = time.monotonic()
-    result = train(config, out, samples, shown, resume=args.resume, hours=args.hours, device=device)
-    print(f"{result.step} of {config.steps} steps done; the network is in {result.model}")
+    result = train(
+        config,
+        out,
+        samples,
+        shown,
+        resume=args.resume,
+        hours=args.hours,
+        accelerator=accelerator,
+        on_tick=_tensorboard(out) if args.tensorboard else lambda _: None,
+    )
+    accelerator.print(f"{result.step} of {config.steps} steps done; the network is in {result.model}")
     if result.finished:
         return 0
-    print(f"to go on: smis train {args.preset} --out {out} --resume")
+    accelerator.print(f"to go on: smis train {args.preset} --out {out} --resume")
     out_of_time = args.hours is not None and time.monotonic() - start >= args.hours * 3600
     return 0 if out_of_time else STOPPED
 
 
-def _rehearse(config: TrainConfig, archive: Archive, device: str) -> None:
-    """Print the config and the time that it would take, after two steps that leave nothing behind."""
-    from smis.training import Trainer
+def _tensorboard(out: Path) -> Callable[[dict[str, Any]], None]:
+    """Something that writes each tick's losses for TensorBoard."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise ValueError("--tensorboard needs the package tensorboard: pip install tensorboard") from None
+    writer = SummaryWriter(str(out / "tensorboard"))
 
-    print_values(config.to_dict())
-    samples = archive.load(config.model.image_size[0], range(min(config.batch_size, len(archive))))
-    trainer = Trainer(config, samples, device)
-    trainer.step()  # the first one is slower
-    start = time.monotonic()
-    trainer.step()
-    seconds = time.monotonic() - start
-    parts = {"encoder": trainer.model.encoder, "decoder": trainer.model.decoder}
-    for name, part in {**parts, "discriminator": trainer.discriminator}.items():
-        print(f"{name}: {sum(value.numel() for value in part.parameters()):,} parameters")
-    print(f"{archive.path}: {len(archive)} images")
-    hours = seconds * config.steps / 3600
-    print(f"{seconds:.2f} s a step on {device}: {config.steps} steps take {hours:.2g} h")
+    def write(line: dict[str, Any]) -> None:
+        for name, value in line.items():
+            if name not in ("step", "seconds"):
+                writer.add_scalar(name, value, int(line["step"]))
+        writer.flush()
+
+    return write

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -6,7 +7,8 @@ import pytest
 import torch
 
 from smis import GroupDNet
-from smis.training import Trainer, TrainingError, train
+from smis.runs import train
+from smis.training import Trainer, TrainingError
 from tests.unit.networks import blobs, smoke
 
 
@@ -113,6 +115,24 @@ def test_every_sample_comes_once_an_epoch_and_sometimes_flipped():
     assert 0 < flips < 8
 
 
+def test_instance_edges_reach_both_networks():
+    samples = blobs(8)
+    with pytest.raises(ValueError, match="needs data with instance ids"):
+        Trainer(smoke(**{"model.instance_edges": True}), samples)
+    edges = samples.images[..., 0] > 128
+    trainer = Trainer(smoke(**{"model.instance_edges": True}), dataclasses.replace(samples, edges=edges))
+    assert trainer.discriminator.judges[0].stages[0][0].in_channels == 8 + 1 + 3
+    trainer.step()
+
+
+def test_larger_data_are_cropped_at_random():
+    trainer = Trainer(smoke(), blobs(8, size=80))
+    images, labels, *_ = trainer.batch(0)
+    assert images.shape == (4, 3, 64, 64)
+    assert labels.shape == (4, 64, 64)
+    trainer.step()
+
+
 def test_batch_statistics_of_the_averaged_network_are_its_own():
     """The first batch norm sees fc's output: its statistics must be the mean over batches, with averaged weights."""
     trainer = Trainer(smoke(), blobs(8))
@@ -122,12 +142,24 @@ def test_batch_statistics_of_the_averaged_network_are_its_own():
     means = []
     with torch.no_grad():
         for step in range(2):
-            images, labels, _ = trainer.batch(step)
+            images, labels, *_ = trainer.batch(step)
             features = model.decoder.fc(model.encode(images, labels).values.flatten(1, 2))
             means.append(features.mean((0, 2, 3)))
     norm = model.decoder.blocks[0].norm_0.norm
     torch.testing.assert_close(norm.running_mean, (means[0] + means[1]) / 2, rtol=1e-4, atol=1e-5)
     assert (norm.running_mean - means[0]).abs().max() > 1e-3
+
+
+def test_the_averaged_network_divides_by_its_own_singular_values():
+    """The averaged weights move far; with the singular vectors of the first step colours come out pale."""
+    trainer = Trainer(smoke(**{"lr_generator": 1e-2, "weights.perceptual": 0.0}), blobs(8))
+    for _ in range(30):
+        trainer.step()
+    model = trainer.evaluated_model()
+    for name, conv in model.decoder.named_modules():
+        if isinstance(conv, torch.nn.Conv2d) and hasattr(conv, "parametrizations"):
+            largest = torch.linalg.matrix_norm(conv.weight.flatten(1), 2).item()
+            assert largest == pytest.approx(1, abs=0.02), name
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice_and_changes_nothing():
