@@ -12,9 +12,14 @@ from smis.config import GroupDNetConfig
 from smis.layers import LEAK, CGBlock, check_labels, interleave, one_hot
 from smis.neighbourhoods import Neighbourhoods
 
-__all__ = ["GroupDecoder"]
+__all__ = ["GroupDecoder", "mask_values"]
 
 TABLE_FROM = 32  # image rows from which on looking up beats convolving (measured on 2 CPU cores)
+
+
+def mask_values(config: GroupDNetConfig) -> Tensor:
+    """What the mask networks see of a pixel, by its id, which is its label, or label + C * edge: `(ids, F)`."""
+    return interleave(len(config.labels)) if config.instance_edges else torch.eye(len(config.labels))
 
 
 class GroupDecoder(nn.Module):
@@ -32,9 +37,7 @@ class GroupDecoder(nn.Module):
         super().__init__()
         self.config = config
         classes, widths, groups = len(config.labels), config.decoder_widths, config.decoder_groups
-        # what the mask networks see of a pixel, by its id: its label, or label + C * edge
-        channels = interleave(classes) if config.instance_edges else torch.eye(classes)
-        self.register_buffer("channels", channels, persistent=False)
+        self.register_buffer("channels", mask_values(config), persistent=False)
 
         codes = config.controllers * config.latent_dim
         self.fc: nn.Module

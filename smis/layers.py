@@ -83,8 +83,12 @@ class SpectralNorm(nn.Module):
         self._u: Tensor
         self._v: Tensor
         if not weight.is_meta:
-            for _ in range(15):
-                self._iterate(matrix)
+            self.settle(weight)
+
+    def settle(self, weight: Tensor, steps: int = 15) -> None:
+        """Power iteration until u and v fit a weight `(out, in, k, k)` that has moved far since the last pass."""
+        for _ in range(steps):
+            self._iterate(weight.detach().flatten(1))
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor) -> None:
@@ -143,13 +147,15 @@ class CGNorm(nn.Module):
     def modulation(self, mask: Tensor | Neighbourhoods) -> tuple[Tensor, Tensor]:
         """gamma(M) and beta(M), each `(B, channels, h, w)`: convolved, or looked up. Equal to rounding."""
         if isinstance(mask, Neighbourhoods):
-            hidden = mask.hidden(self.shared)  # (P, hidden)
-            return mask.lookup(hidden, self.gamma), mask.lookup(hidden, self.beta)
+            gamma, beta = mask.look_up(mask.table(self.shared, self.gamma, self.beta)).permute(0, 3, 1, 2).chunk(2, 1)
+            return gamma, beta
         hidden = F.relu(self.shared(mask))  # (B, hidden, h, w)
         return self.gamma(hidden), self.beta(hidden)
 
     def forward(self, features: Tensor, mask: Tensor | Neighbourhoods) -> Tensor:
         """features `(B, channels, h, w)`, mask `(B, F, h, w)` of the same size -> `(B, channels, h, w)`."""
+        if isinstance(mask, Neighbourhoods):
+            return mask.modulate(self.norm(features), mask.table(self.shared, self.gamma, self.beta))
         gamma, beta = self.modulation(mask)
         # F_out = BN(F) * (1 + gamma(M)) + beta(M)
         return torch.addcmul(beta, self.norm(features), 1 + gamma)

@@ -243,7 +243,7 @@ def test_a_dry_run_writes_nothing(archive: Path, tmp_path: Path, capsys: pytest.
     shown = capsys.readouterr().out
     assert "batch_size = 2" in shown
     assert "decoder: " in shown
-    assert "20 steps take" in shown
+    assert "the run of 20 steps" in shown
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.zip"]
 
 

@@ -154,7 +154,7 @@ def test_the_budget_counts_what_it_says() -> None:
     assert "the run of 20 steps" in str(cost)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_on_the_command_line_saves_and_says_how_to_go_on(
     tmp_path: Path, number: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +164,14 @@ def test_ctrl_c_on_the_command_line_saves_and_says_how_to_go_on(
 
     samples = blobs(8)
     write_archive(tmp_path / "a.zip", PEOPLE, zip(samples.images, samples.labels, strict=True), {})
-    monkeypatch.setattr(runs, "_agreed", lambda _accelerator, stop: os.kill(os.getpid(), number) or stop)
+    sent: list[int] = []
+
+    def press(_accelerator: object, stop: bool) -> bool:
+        if not sent:
+            sent.append(os.kill(os.getpid(), number))  # type: ignore[func-returns-value]
+        return stop
+
+    monkeypatch.setattr(runs, "_agreed", press)
     words = ["train", "smoke", "--data", str(tmp_path / "a.zip"), "--out", str(tmp_path / "run"), "--cpu"]
     assert main(words) == 130
     shown = capsys.readouterr().out

@@ -1,0 +1,41 @@
+"""Two settings of the machine that change no number, only how long it takes. Both are the caller's choice."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+
+from smis.config import GroupDNetConfig
+
+__all__ = ["keep_freed_memory", "sensible_threads"]
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
+SMALL = 2**22  # numbers in the largest feature map from which on a second thread earns its keep
+
+
+def sensible_threads(config: GroupDNetConfig) -> int:
+    """How many threads to give to `torch.set_num_threads` before rendering one image of this network.
+
+    Small networks spend their time between operations; there a second thread only waits.
+    """
+    largest = max(
+        width * config.image_size[0] * config.image_size[1] // 4 ** sum(config.upsample[number + 1 :])
+        for number, width in enumerate(config.decoder_widths)
+    )
+    return 1 if largest < SMALL else max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+def keep_freed_memory() -> bool:
+    """Ask the C library to keep large freed blocks for the next tensor in place of giving them back to the system.
+
+    Every large tensor otherwise costs a page fault for each 4 KiB, at every call. The process then stays as large as it
+    ever was. The same without code: environment variables MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=4294967296.
+
+    Returns:
+        Whether it worked: it does with glibc (most Linux systems), elsewhere nothing happens.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
