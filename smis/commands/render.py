@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Declare the command."""
     sub = commands.add("render", run, "draw one more picture of a rendered world, with exact labels")
-    sub.add_argument("world", choices=["people"])
-    sub.add_argument("--seed", type=seed, required=True, help="body, pose, camera, garments, and every style")
+    sub.add_argument("world", choices=["people", "rooms", "streets"])
+    sub.add_argument("--seed", type=seed, required=True, help="decides the label map, and every style")
     sub.add_argument("--light", type=seed, help="the seed of the light (default: --seed)")
     sub.add_argument(
         "--restyle",
@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
         action="extend",
         default=[],
         metavar="CLASS=SEED",
-        help="another style for one class, such as top=7; nothing else changes",
+        help="another style for one class, such as top=7 or bed=3; nothing else changes",
     )
     sub.add_argument("--size", type=int, default=128, help="height and width in pixels (default: 128)")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.png")
@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw one person, and its label map if asked for."""
+    """Draw one picture, and its label map if asked for."""
     outputs = [path for path in (args.out, args.labels) if path is not None]
     for path in outputs:
         if path.suffix.lower() != ".png":
@@ -42,17 +42,19 @@ def run(args: argparse.Namespace) -> int:
     if args.labels is not None and args.out.resolve() == args.labels.resolve():
         raise ValueError(f"--out and --labels must be two files, both are {args.out}")
 
-    from smis.labels import PEOPLE
-    from smis.synth.people import Seeds, render_person
+    from smis.synth.seeds import Seeds
+    from smis.synth.worlds import world
 
+    here = world(args.world)
+    label_set = here.label_set
     light = args.seed if args.light is None else args.light
-    seeds = Seeds(geometry=args.seed, styles=(args.seed,) * len(PEOPLE), light=light)
-    seeds = seeds.restyled(dict(args.restyle))
-    image, labels = render_person(seeds, size=args.size)
+    seeds = Seeds(args.seed, (args.seed,) * len(label_set), light, label_set).restyled(dict(args.restyle))
+    image, labels = here.render(seeds, args.size)
     _write_png(args.out, image)
     if args.labels is not None:
-        _write_png(args.labels, PEOPLE.colorize(labels))
-    share = [f"{name} {(labels == number).mean():.0%}" for number, name in enumerate(PEOPLE.classes)]
+        _write_png(args.labels, label_set.colorize(labels))
+    shares = [(name, (labels == number).mean()) for number, name in enumerate(label_set.classes)]
+    share = [f"{name} {part:.0%}" for name, part in shares if part > 0]
     print(f"{', '.join(map(str, outputs))}: {args.size} x {args.size} pixels; {', '.join(share)}")
     return 0
 

@@ -7,8 +7,7 @@ pixel without that class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -21,43 +20,12 @@ from smis.synth.layers import Layer, fabric_uv, make_layer
 from smis.synth.noise import value_noise
 from smis.synth.pose import sample_pose
 from smis.synth.raster import barycentric, block_sums, triangle_ids
+from smis.synth.seeds import Seeds
 from smis.synth.shading import backdrop_light, crevices, dot, sample_light, shade_points, shadow_map
 from smis.synth.styles import Surface, paint, paint_background
 
 SAMPLES = 4  # sub-pixels a side
-SPLITS = {"train": 1, "val": 2, "test": 3}
 FRAMES = {"full": 0.03, "knee": 0.07, "hip": 0.28, "bust": 0.23, "middle": 0.13, "legs": 0.10, "feet": 0.16}
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Everything a picture depends on. ValueError unless there is one style seed for each class of PEOPLE."""
-
-    geometry: int
-    styles: tuple[int, ...]
-    light: int
-
-    def __post_init__(self) -> None:
-        if len(self.styles) != len(PEOPLE):
-            raise ValueError(f"one style seed for each of the {len(PEOPLE)} classes expected, got {len(self.styles)}")
-        if min(self.geometry, self.light, *self.styles) < 0:
-            raise ValueError("seeds must not be negative")
-
-    @classmethod
-    def from_index(cls, split: str, index: int) -> Seeds:
-        """The seeds of sample `index` of a split ("train", "val" or "test"); splits share no seeds."""
-        if split not in SPLITS:
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-        words = np.random.SeedSequence([SPLITS[split], index]).generate_state(len(PEOPLE) + 2, np.uint32)
-        first, *styles, last = (int(w) for w in words)
-        return cls(first, tuple(styles), last)
-
-    def restyled(self, styles: Mapping[str, int]) -> Seeds:
-        """The same picture with other style seeds for some classes: `seeds.restyled({"top": 7})`."""
-        new = list(self.styles)
-        for name, seed in styles.items():
-            new[PEOPLE.index(name)] = seed
-        return replace(self, styles=tuple(new))
 
 
 @dataclass(frozen=True)

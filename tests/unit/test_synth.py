@@ -188,7 +188,7 @@ def test_the_shipped_archive_is_what_the_code_draws() -> None:
 
 def test_archives_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
-    build_archive("val", one, 3, 32, 1)
+    build_archive("people", "val", one, 3, 32, 1)
     main(["people", "--split", "val", "--out", str(two), "--count", "3", "--size", "32", "--jobs", "2"])
     assert one.read_bytes() == two.read_bytes()
     archive = Archive(one)
