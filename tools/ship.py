@@ -29,7 +29,7 @@ def describe(
     """The text of data/checkpoints/README.md."""
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     number = sum(p.numel() for p in GroupDNet(config.model).parameters())
-    terms = ("pixel", "perceptual", "feature_matching", "gan", "kl", "discriminator")
+    terms = ("pixel", "coarse", "perceptual", "feature_matching", "gan", "kl", "discriminator")
     every = max(1, len(stats) // 8)
     shown = [*stats[::every], *([stats[-1]] if (len(stats) - 1) % every else [])]
     curve = [f"| {line['step']} | " + " | ".join(f"{line[t]:.2f}" for t in terms) + " |" for line in shown]

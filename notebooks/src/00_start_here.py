@@ -113,7 +113,7 @@ strip(
 
 # %%
 error = (images - rebuilt).abs().mean().item() * 127.5
-print("mean error below 30 of 255 grey levels:", error < 30)
+print("mean error below 20 of 255 grey levels:", error < 20)
 for name, there in zip(gallery.label_set.classes, codes.present.T, strict=True):
     print(f"{name:10s}", " ".join(letter if t else "-" for letter, t in zip("ABCDEFGH", there, strict=True)))
 
