@@ -57,13 +57,15 @@ def split_by_class(
         `(B, n, 3, H', W')`; an absent class is all zeros.
     """
     size = size or (images.shape[2], images.shape[3])
-    parts = images.new_zeros(len(images), len(boxes[0]), images.shape[1], *size)
+    parts = images.new_empty(len(images), len(boxes[0]), images.shape[1], *size)
     for b, of_image in enumerate(boxes):
         for n, (c, top, left, tall, wide) in enumerate(of_image):
             if tall and wide:
                 area = (b, ..., slice(top, top + tall), slice(left, left + wide))
                 cut = images[area] * (labels[area] == c)  # X_c = M_c * X, inside the box
                 parts[b, n] = F.interpolate(cut[None], size, mode="nearest")[0]
+            else:
+                parts[b, n] = 0
     return parts
 
 
