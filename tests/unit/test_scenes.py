@@ -150,10 +150,7 @@ def test_without_numba_the_picture_is_the_same(here: World, monkeypatch: pytest.
 
 @both
 def test_the_shipped_archive_is_what_the_code_draws(here: World) -> None:
-    try:
-        archive = archive_of(here.name, "test")
-    except FileNotFoundError:
-        pytest.skip("the data files are not here")
+    archive = archive_of(here.name, "test")
     assert archive.label_set == here.label_set
     losses = []
     for index in range(0, len(archive), 37):
