@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from smis.layers import LEAK, spectral_conv
+from smis.layers import LEAK, one_hot, spectral_conv
 
-__all__ = ["MultiscaleDiscriminator", "PatchDiscriminator"]
+__all__ = ["MultiscaleDiscriminator", "PatchDiscriminator", "judge_pair", "judged_mask"]
 
 
 class PatchDiscriminator(nn.Module):
@@ -61,3 +61,18 @@ class MultiscaleDiscriminator(nn.Module):
                 pairs = F.avg_pool2d(pairs, 3, stride=2, padding=1, count_include_pad=False)
             outputs.append(judge(pairs))
         return outputs
+
+
+def judged_mask(labels: Tensor, classes: int, edges: Tensor | None = None) -> Tensor:
+    """What the discriminator sees of labels `(B, H, W)`: `(B, C, H, W)` one-hot, and one more channel for edges."""
+    mask = one_hot(labels, classes)
+    return mask if edges is None else torch.cat([mask, edges[:, None].to(mask.dtype)], 1)
+
+
+def judge_pair(
+    judge: nn.Module, fake: Tensor, real: Tensor, mask: Tensor
+) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+    """A MultiscaleDiscriminator's outputs for fake and for real images `(B, 3, H, W)`, from one pass over both."""
+    both = judge(torch.cat([fake, real]), torch.cat([mask, mask]))
+    number = len(fake)
+    return [[t[:number] for t in scale] for scale in both], [[t[number:] for t in scale] for scale in both]

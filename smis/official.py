@@ -6,7 +6,6 @@ tensor of theirs is one of ours under another name, of the same shape; nothing i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from smis.config import ConfigError, GroupDNetConfig
 from smis.decoder import mask_values
 from smis.discriminator import MultiscaleDiscriminator
-from smis.files import whole_file
+from smis.files import file_sha256, whole_file
 from smis.labels import PEOPLE
 from smis.model import CheckpointError, GroupDNet
 from smis.presets import ade20k, cityscapes, deepfashion, numbered
@@ -342,9 +341,5 @@ def provenance(dataset: str, files: Mapping[str, str | os.PathLike[str]]) -> dic
     """What a converted file says of its origin: the sources with their sha256, and the licence."""
     sources = {}
     for part, path in files.items():
-        with open(path, "rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-        sources[part] = {"file": Path(path).name, "sha256": digest.hexdigest()}
+        sources[part] = {"file": Path(path).name, "sha256": file_sha256(path)}
     return {"converted_from": sources, "dataset": dataset, "licence": LICENCE}

@@ -23,9 +23,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from smis.discriminator import judge_pair, judged_mask
 from smis.encoder import class_boxes, sample_code, split_by_class
 from smis.kinks import agree
-from smis.layers import one_hot
 from smis.losses import feature_matching, hinge_fake, hinge_generator, hinge_real, kl_divergence
 from smis.model import GroupDNet
 from smis.official import fit, network_config, old_names, patch_discriminator
@@ -171,9 +171,7 @@ class _Run:
                 f"in.label is {tuple(self.labels.shape[1:])}, but the options say images of {self.config.image_size}"
             )
         self.edges = case.get("in.edge") if self.config.instance_edges else None
-        self.mask = one_hot(self.labels, len(self.config.labels))  # (B, C, H, W), and the edges
-        if self.edges is not None:
-            self.mask = torch.cat([self.mask, self.edges[:, None].float()], 1)
+        self.mask = judged_mask(self.labels, len(self.config.labels), self.edges)
         self.noise = case.get("in.eps").unflatten(1, self.config.code_shape[:2])  # (B, C, D, h, w)
 
     def begin(self, train: bool) -> None:
@@ -185,9 +183,7 @@ class _Run:
 
     def judged(self, fake: Tensor) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
         """The discriminator's activations for the fake and the real images, from one batch of both."""
-        both = self.judge(torch.cat([fake, self.image]), torch.cat([self.mask, self.mask]))
-        number = len(fake)
-        return [[t[:number] for t in scale] for scale in both], [[t[number:] for t in scale] for scale in both]
+        return judge_pair(self.judge, fake, self.image, self.mask)
 
     @torch.no_grad()
     def evaluation(self, plain: bool) -> dict[str, _Output]:

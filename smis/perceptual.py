@@ -6,13 +6,14 @@ The paper compares features of VGG19. Here it is EfficientNet-Lite0 (Apache-2.0,
 
 from __future__ import annotations
 
-import hashlib
 from importlib import metadata
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from smis.files import file_sha256
 
 __all__ = ["EfficientNetFeatures", "PerceptualLoss"]
 
@@ -94,7 +95,7 @@ class EfficientNetFeatures(nn.Module):
         if not 1 <= stages <= len(STAGES):
             raise ValueError(f"stages must lie in 1..{len(STAGES)}, got {stages}")
         file = _weights_file()
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = file_sha256(file)
         if digest != SHA256:
             raise ValueError(f"{file} has sha256 {digest}, expected {SHA256}: reinstall {PACKAGE}")
         state = torch.load(file, map_location="cpu", weights_only=True)

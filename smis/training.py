@@ -9,6 +9,7 @@ What is not the paper's is left to Accelerate: processes, devices and number for
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -24,10 +25,10 @@ from torch.nn.utils.parametrize import ParametrizationList
 from smis.config import TrainConfig
 from smis.datasets.archive import Samples
 from smis.datasets.cache import Stream
-from smis.discriminator import MultiscaleDiscriminator
+from smis.discriminator import MultiscaleDiscriminator, judge_pair, judged_mask
 from smis.distributed import share_batch_statistics
 from smis.files import whole_file
-from smis.layers import SpectralNorm, init_weights, one_hot
+from smis.layers import SpectralNorm, init_weights
 from smis.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
 from smis.model import GroupDNet
 from smis.perceptual import PerceptualLoss
@@ -136,11 +137,6 @@ class Trainer:
         shares = [[None] * number if v is None else v[own].to(self.device).chunk(number) for v in batch]
         return list(zip(*shares, strict=True))
 
-    def _mask(self, labels: Tensor, edges: Tensor | None) -> Tensor:
-        """What the discriminator sees of a label map: `(B, C, H, W)`, and one more channel for instance edges."""
-        mask = one_hot(labels, len(self.config.model.labels))
-        return mask if edges is None else torch.cat([mask, edges[:, None].to(mask.dtype)], 1)
-
     # -- one step -------------------------------------------------------------------------------------------------
 
     def step(self) -> Losses:
@@ -173,7 +169,7 @@ class Trainer:
             losses[number]["discriminator"] = loss
 
         means = self._mean(losses)
-        if not all(map(_finite, means.values())):
+        if not all(map(math.isfinite, means.values())):
             raise TrainingError(
                 f"a loss is not finite at step {self.steps_done}: {means}. Nothing was updated. "
                 "Lower lr_generator or lr_discriminator, or clip the gradients (clip=1), and resume from the last "
@@ -191,7 +187,7 @@ class Trainer:
     def generator_losses(self, part: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Fake images `(B, 3, H, W)` and the weighted losses of encoder and decoder."""
         weights, (images, labels, noise, edges) = self.config.weights, part
-        mask = self._mask(labels, edges)
+        mask = judged_mask(labels, len(self.config.model.labels), edges)
         fake, mu, logvar = self.run_model(images, labels, noise, edges)
         with torch.no_grad():
             judged_real = self.discriminator(images, mask)
@@ -210,10 +206,8 @@ class Trainer:
     def discriminator_loss(self, part: Batch, fake: Tensor) -> Tensor:
         """The hinge loss, from one forward pass of fake and real images together."""
         images, labels, _, edges = part
-        mask = self._mask(labels, edges)
-        judged = self.run_discriminator(torch.cat([fake.to(images.dtype), images]), torch.cat([mask, mask]))
-        half = len(images)
-        return hinge_discriminator([[x[:half] for x in s] for s in judged], [[x[half:] for x in s] for s in judged])
+        mask = judged_mask(labels, len(self.config.model.labels), edges)
+        return hinge_discriminator(*judge_pair(self.run_discriminator, fake.to(images.dtype), images, mask))
 
     def _each(self, network: nn.Module, parts: list[Batch]) -> Iterator[tuple[Batch, AbstractContextManager[Any]]]:
         """The parts of a batch; processes exchange gradients only after the last one."""
@@ -289,7 +283,3 @@ class Trainer:
             raise TrainingError(
                 f"cannot resume from {path}: {error}. Remove it to go on from the one before"
             ) from error
-
-
-def _finite(value: float) -> bool:
-    return value == value and abs(value) != float("inf")

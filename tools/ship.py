@@ -9,14 +9,13 @@ curve's numbers as README.md beside it.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from smis.config import TrainConfig
 from smis.datasets.archive import people
-from smis.files import whole_file
+from smis.files import file_sha256, whole_file
 from smis.metrics import Report, evaluate
 from smis.model import GroupDNet
 
@@ -27,7 +26,7 @@ def describe(
     run: Path, target: Path, made: dict[str, Any], config: TrainConfig, report: Report, stats: list[dict[str, Any]]
 ) -> str:
     """The text of data/checkpoints/README.md."""
-    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    digest = file_sha256(target)
     number = sum(p.numel() for p in GroupDNet(config.model).parameters())
     terms = ("pixel", "coarse", "perceptual", "feature_matching", "gan", "kl", "discriminator")
     every = max(1, len(stats) // 8)

@@ -1,15 +1,12 @@
-"""Kinds of arguments, what several commands print, and which archive a name means."""
+"""Kinds of arguments, and what several commands print."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from smis.datasets.archive import Archive
-
-__all__ = ["count", "hours", "open_archive", "print_values", "restyle", "seed", "setting"]
+__all__ = ["count", "hours", "print_values", "restyle", "seed", "setting"]
 
 
 def seed(text: str) -> int:
@@ -54,14 +51,6 @@ def setting(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except json.JSONDecodeError:
         return key, value
-
-
-def open_archive(data: str, split: str) -> Archive:
-    """The archive that `data` names: itself, for every split, if it ends in .zip; else data/NAME-SPLIT.zip."""
-    from smis.datasets.archive import Archive
-    from smis.datasets.paths import data_file
-
-    return Archive(data if data.endswith(".zip") else data_file(f"{data}-{split}.zip"))
 
 
 def print_values(values: dict[str, Any], prefix: str = "") -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from smis.commands import Commands
-from smis.commands.arguments import count, open_archive
+from smis.commands.arguments import count
 
 
 def add(commands: Commands) -> None:
@@ -21,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """Print how well a checkpoint reconstructs, and what each class's code controls, on images it has not seen."""
     import torch
 
+    from smis.datasets.archive import open_archive
     from smis.metrics import evaluate
     from smis.model import GroupDNet
 

@@ -165,6 +165,11 @@ class Archive:
         return ArchiveError(f"{self.path}: {what}. Fetch the file again, or make it again as data/README.md says")
 
 
+def open_archive(data: str, split: str) -> Archive:
+    """The archive that `data` names: itself, for every split, if it ends in .zip; else data/NAME-SPLIT.zip."""
+    return Archive(data if data.endswith(".zip") else data_file(f"{data}-{split}.zip"))
+
+
 def world(name: str, split: str) -> Archive:
     """A rendered world: name "people", "rooms" or "streets", split "train", "val" or "test".
 
@@ -174,7 +179,7 @@ def world(name: str, split: str) -> Archive:
         raise ValueError(f'the world must be "people", "rooms" or "streets", got {name!r}')
     if split not in ("train", "val", "test"):
         raise ValueError(f'split must be "train", "val" or "test", got {split!r}')
-    return Archive(data_file(f"{name}-{split}.zip"))
+    return open_archive(name, split)
 
 
 def people(split: str) -> Archive:

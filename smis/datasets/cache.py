@@ -11,7 +11,6 @@ folder) and the size, appears whole or not at all, and is checked when it is ope
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -28,11 +27,12 @@ from tqdm import tqdm
 
 from smis.datasets.archive import Archive, Samples
 from smis.datasets.folders import PairedFiles
+from smis.files import file_sha256
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Batch", "Stream", "cache_dir", "cached", "file_sha256"]
+__all__ = ["Batch", "Stream", "cache_dir", "cached"]
 
 FORMAT = "smis-cache-1"
 CHUNK = 64  # samples decoded at a time
@@ -88,15 +88,6 @@ def cache_dir() -> Path:
     if (repository / "pyproject.toml").is_file() and (folder == repository or repository in folder.parents):
         raise ValueError(f"the cache must not lie in the repository: set SMIS_CACHE to a folder outside {repository}")
     return folder
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 # --- one entry: images.npy, labels.npy, perhaps edges.npy, and meta.json with their lengths and check sums -----------

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smis.datasets.cache import file_sha256
 from smis.datasets.unpack import is_archive, unpack
-from smis.files import whole_file
+from smis.files import file_sha256, whole_file
 
 __all__ = ["PUBLISHED", "DownloadError", "Published", "check_file", "download", "fetch", "published"]
 

@@ -13,11 +13,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from smis.datasets.ade20k import ade20k
-from smis.datasets.archive import Archive
+from smis.datasets.archive import Archive, open_archive
 from smis.datasets.cityscapes import cityscapes
 from smis.datasets.deepfashion import deepfashion
 from smis.datasets.folders import PairedFiles, folder
-from smis.datasets.paths import data_file
 
 __all__ = ["LAYOUTS", "open_source"]
 
@@ -37,8 +36,6 @@ def open_source(data: str, split: str, size: tuple[int, int]) -> Archive | Paire
     layout, colon, root = data.partition(":")
     if colon and layout in LAYOUTS:
         return LAYOUTS[layout](root, split, size)
-    if data.endswith(".zip"):
-        return Archive(data)
-    if Path(data).is_dir():
+    if Path(data).is_dir() and not data.endswith(".zip"):
         return folder(data, size, split=split)
-    return Archive(data_file(f"{data}-{split}.zip"))
+    return open_archive(data, split)

@@ -20,24 +20,12 @@ BACK, LEFT, RIGHT = 0, 1, 2
 Piece = tuple[Mesh, str, int]
 
 
-def render_with_coverage(seeds: Seeds, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    """The image, uint8 (size, size, 3), and how many of its 16 sub-pixels each class has in each pixel, uint8
-    (C, size, size). Another style of class c changes a pixel only where `coverage[c]` is not 0; the label map is
-    `coverage.argmax(0)`."""
-    ((image, coverage),) = render_styles([seeds], size)
-    return image, coverage
-
-
 def render_styles(versions: Sequence[Seeds], size: int = 128) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """`render_with_coverage` for seeds that differ in styles only: the scene is built and lit once."""
+    """See `Shot.paint_each`: seeds that differ in styles only share a scene, which is built and lit once."""
     seeds = versions[0]
     room = sample_room(np.random.default_rng(seeds.geometry))
     shot = shoot(room.scene, sample_daylight(seeds.light, room), ROOMS, size)
-    coverage = shot.coverage()
-    for version in versions:
-        if (version.geometry, version.light) != (seeds.geometry, seeds.light):
-            raise ValueError("all versions must have the same geometry and light seeds")
-        yield shot.paint(PAINTERS, version), coverage
+    yield from shot.paint_each(PAINTERS, versions)
 
 
 @dataclass(frozen=True)

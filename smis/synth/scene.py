@@ -6,7 +6,7 @@ pixel without that class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,6 +173,18 @@ class Shot:
         blocks = block_sums(_soft_clip(colour), SAMPLES) / SAMPLES**2
         blocks += np.random.default_rng(self.daylight.noise_seed).normal(0, 0.004, blocks.shape)
         return (np.clip(blocks, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def paint_each(
+        self, painters: Mapping[str, Painter], versions: Sequence[Seeds]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each version the image, uint8 (size, size, 3), and how many of its 16 sub-pixels each class has in each
+        pixel, uint8 (C, size, size). Another style of class c changes a pixel only where `coverage[c]` is not 0; the
+        label map is `coverage.argmax(0)`. ValueError for versions of another picture."""
+        coverage, seeds = self.coverage(), versions[0]
+        for version in versions:
+            if (version.geometry, version.light) != (seeds.geometry, seeds.light):
+                raise ValueError("all versions must have the same geometry and light seeds")
+            yield self.paint(painters, version), coverage
 
 
 def shoot(scene: Scene, daylight: Daylight, label_set: LabelSet, size: int) -> Shot:
