@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from smis.config import TrainConfig
 from smis.datasets.archive import Samples
+from smis.graphs import USUAL, Replayed
 from smis.training import Trainer
 
 __all__ = ["Budget", "budget"]
@@ -48,13 +49,14 @@ class Budget:
 
 
 def budget(config: TrainConfig, samples: Samples, accelerator: Accelerator) -> Budget:
-    """Measure two steps of a run; the networks of the rehearsal are thrown away."""
+    """Measure a step of a run after those that warm up or record; the networks of the rehearsal are thrown away."""
     trainer = Trainer(config, samples, accelerator)
-    kept = _kept_bytes(trainer)
-    trainer.step()  # the first one is slower
+    for _ in range(USUAL + 1 if isinstance(trainer.gradients, Replayed) else 1):
+        trainer.step()
     start = time.monotonic()
     trainer.step()
     seconds = time.monotonic() - start  # step() ends with numbers on the CPU: nothing is still running
+    kept = _kept_bytes(trainer)  # last: a pass without its backward pass would spoil a recording
     networks: dict[str, nn.Module] = {"encoder": trainer.model.encoder, "decoder": trainer.model.decoder}
     networks["discriminator"] = trainer.discriminator
     return Budget(

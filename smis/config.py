@@ -253,6 +253,7 @@ class TrainConfig:
         precision: 'fp32', 'bf16' or 'fp16'. The short ones pay on GPUs only.
         channels_last: memory format of decoder and perceptual network.
         compile: run the networks through `torch.compile`.
+        graph: on one GPU, record a step and replay it; see `smis.graphs`. Not with fp16.
         accumulate: parts in which a process works through its share of a batch, to fit its memory.
         clip: largest norm of the gradient of a network; 0 leaves gradients as they are.
         tick: steps between two lines of `stats.jsonl` and two rows of samples.
@@ -274,6 +275,7 @@ class TrainConfig:
     precision: str = "fp32"
     channels_last: bool = True
     compile: bool = False
+    graph: bool = True
     accumulate: int = 1
     clip: float = 0.0
     tick: int = 200

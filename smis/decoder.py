@@ -95,11 +95,14 @@ class GroupDecoder(nn.Module):
             raise ValueError(f"edges must be {tuple(labels.shape)} like the labels, got {tuple(edges.shape)}")
         return labels + len(self.config.labels) * edges.bool().long()
 
-    def masks(self, ids: Tensor, plain: bool = False) -> list[Tensor | Neighbourhoods]:
+    def masks(self, ids: Tensor, plain: bool | None = None) -> list[Tensor | Neighbourhoods]:
         """What each block needs to know of the ids `(B, H, W)`: their neighbourhoods at the block's size.
 
-        With `plain=True` masks `(B, F, h, w)`: the paper's form, slower, equal to rounding.
+        With `plain=True` masks `(B, F, h, w)`: the paper's form, equal to rounding. It is slower on a CPU, and
+        faster on a GPU, which convolves in less time than it sorts (`benchmarks/gpu_step.py`); so None takes
+        it on a GPU only.
         """
+        plain = ids.is_cuda if plain is None else plain
         result: list[Tensor | Neighbourhoods] = []
         for height, width in self.sizes:
             small = ids[:, :: ids.shape[1] // height, :: ids.shape[2] // width]  # nearest
@@ -109,12 +112,12 @@ class GroupDecoder(nn.Module):
                 result.append(Neighbourhoods.of(small, self.channels))
         return result
 
-    def forward(self, codes: Tensor, labels: Tensor, edges: Tensor | None = None, plain: bool = False) -> Tensor:
+    def forward(self, codes: Tensor, labels: Tensor, edges: Tensor | None = None, plain: bool | None = None) -> Tensor:
         """codes `(B, C, D, h, w)`, labels `(B, H, W)` -> image `(B, 3, H, W)` in [-1, 1].
 
         Args:
             edges: `(B, H, W)`, true on instance edges, for networks with `instance_edges`.
-            plain: compute CG-Norm in the paper's form instead of looking it up.
+            plain: compute CG-Norm in the paper's form instead of looking it up; None: on a GPU.
         """
         ids = self.ids(labels, edges)
         image = self.draw(codes, self.masks(ids, plain))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
+from smis.graphs import recording
 from smis.neighbourhoods import Neighbourhoods
 
 __all__ = [
@@ -31,6 +32,8 @@ def check_labels(labels: Tensor, classes: int) -> None:
     """Raise ValueError unless `labels` are integers `(B, H, W)` in `0..classes-1`."""
     if labels.ndim != 3 or labels.is_floating_point() or labels.dtype == torch.bool:
         raise ValueError(f"labels must be integers (B, H, W), got {labels.dtype} {tuple(labels.shape)}")
+    if recording(labels):  # the trainer has looked at the batch before
+        return
     lowest, highest = (int(end) for end in labels.aminmax())
     if lowest < 0 or highest >= classes:
         raise ValueError(
@@ -97,12 +100,13 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """weight `(out, in, k, k)` -> weight / sigma."""
-        matrix = weight.flatten(1)
-        if self.training:
-            self._iterate(matrix)
-        # clones, because the next training pass overwrites u and v while this one's gradient may still need them
-        sigma = self._u.clone() @ (matrix @ self._v.clone())
-        return weight / sigma
+        with torch.autocast(weight.device.type, enabled=False):  # all of the layer hangs on this one number
+            matrix = weight.flatten(1)
+            if self.training:
+                self._iterate(matrix)
+            # clones, because the next training pass overwrites u and v while this one's gradient may still need them
+            sigma = self._u.clone() @ (matrix @ self._v.clone())
+            return weight / sigma
 
 
 def spectral_conv(

@@ -17,6 +17,7 @@ from smis.decoder import GroupDecoder
 from smis.editing import ClassCodes
 from smis.encoder import GroupEncoder, class_boxes, sample_code
 from smis.files import whole_file
+from smis.priors import CodePrior
 
 __all__ = ["CheckpointError", "GroupDNet"]
 
@@ -39,6 +40,7 @@ class GroupDNet(nn.Module):
         self.config = config
         self.encoder = GroupEncoder(config)
         self.decoder = GroupDecoder(config)
+        self.prior: CodePrior | None = None  # where the codes of real images lie; None: N(0, 1)
 
     def _check(self, labels: Tensor, images: Tensor | None = None) -> None:
         height, width = self.config.image_size
@@ -90,9 +92,10 @@ class GroupDNet(nn.Module):
         return self.decoder(sample_code(mu, logvar, noise), labels, edges), mu, logvar
 
     def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
-        """Codes `(batch, C, D, h, w)` drawn from the prior N(0, 1)."""
+        """Codes `(batch, C, D, h, w)` drawn from the prior: N(0, 1), or what was fitted to the codes of real images."""
         device = next(self.parameters()).device
-        return torch.randn(batch, *self.config.code_shape, generator=generator, device=device)
+        noise = torch.randn(batch, *self.config.code_shape, generator=generator, device=device)
+        return noise if self.prior is None else self.prior(noise)
 
     def decode(self, codes: Tensor, labels: Tensor, edges: Tensor | None = None) -> Tensor:
         """codes `(B, C, D, h, w)`, labels `(B, H, W)` -> images `(B, 3, H, W)` in [-1, 1].
@@ -168,9 +171,11 @@ class GroupDNet(nn.Module):
             differ = "; ".join(f"{k}: {theirs[k]} in the file, {mine[k]} wanted" for k in mine if mine[k] != theirs[k])
             raise CheckpointError(f"{path} is a checkpoint of another config ({differ})")
         model = cls(stored)
-        own = model.state_dict()
         with safe_open(path, framework="pt") as file:
             keys = set(file.keys())
+            if any(key.startswith("prior.") for key in keys):
+                model.prior = CodePrior(stored.code_shape)
+            own = model.state_dict()
             wrong = sorted(keys ^ set(own)) or [
                 k for k in sorted(keys) if tuple(file.get_slice(k).get_shape()) != tuple(own[k].shape)
             ]

@@ -1,9 +1,10 @@
 """Networks and training runs by name: ours, the paper's three, and the other ways of its figure 4.
 
     people-64, smoke                              ours: trained on a laptop; for tests
-    people-128                                    ours: for one GPU
+    people-128, rooms-128, streets-128            ours: for one GPU
     deepfashion, cityscapes, ade20k               the paper's, at the published size
     mulnet, groupnet, groupenc, groupdec, vspade  its baselines, for DeepFashion, about as large as GroupDNet
+    people-64-mulnet, people-64-groupnet, ...     the same baselines, about as large as people-64
 
 A baseline is another row of numbers, not other code: that is what makes the comparison fair.
 """
@@ -15,7 +16,7 @@ from typing import Any
 
 from smis.config import ConfigError, GroupDNetConfig, LossWeights, TrainConfig
 from smis.datasets.labelsets import named_label_set
-from smis.labels import PEOPLE, LabelSet
+from smis.labels import PEOPLE, ROOMS, STREETS, LabelSet
 
 __all__ = ["PRESETS", "ade20k", "cityscapes", "deepfashion", "numbered", "preset"]
 
@@ -217,22 +218,69 @@ _SMOKE = _PEOPLE_64.replace(
     }
 )
 
+
+def _small_baseline(
+    widths: Sequence[int], groups: int, *, hidden: int = 32, mask_groups: int | None = None, **changes: object
+) -> TrainConfig:
+    """`people-64` with another decoder: constant `groups`, the first of CG-Norm's convolutions with `mask_groups`."""
+    decoder: dict[str, object] = {
+        "decoder_widths": tuple(widths),
+        "decoder_groups": (groups,) * 6,
+        "norm_hidden": (hidden,) * 5,
+        "norm_groups": ((mask_groups or groups, groups),) * 5,
+    }
+    return _PEOPLE_64.replace(**{f"model.{key}": value for key, value in {**decoder, **changes}.items()})
+
+
+# people-64 has 964,755 parameters (encoder and decoder); these are within 3 % of that, like the large ones above
+_SMALL_BASELINES = {
+    "people-64-mulnet": _small_baseline((240, 120, 56, 24, 16), 8, hidden=64, mask_groups=1, fused=True),
+    "people-64-groupnet": _small_baseline((320, 160, 80, 40, 16), 8),
+    "people-64-groupenc": _small_baseline((76, 38, 19, 9, 8), 1),
+    "people-64-groupdec": _PEOPLE_64.replace(
+        **{"model.encoder_input": "image", "model.encoder_groups": 1, "model.encoder_widths": (38, 76, 114, 152)}
+    ),
+    "people-64-vspade": _small_baseline(
+        (60, 30, 15, 7, 8),
+        1,
+        controllers=1,
+        latent_dim=128,
+        latent_size=(1, 1),
+        encoder_input="image",
+        encoder_groups=1,
+        encoder_widths=(24, 48, 72, 96),
+    ),
+}
+
+
+def _world_128(labels: LabelSet, width: int, groups: Sequence[int], hidden: int) -> TrainConfig:
+    """A rendered world at 128 px: the DeepFashion network at a fifth of its width, trained like `people-64`."""
+    shape = deepfashion(
+        labels, (128, 128), width=width, groups=groups, hidden=hidden, upsampled=5, layers=5, encoder=16
+    )
+    return TrainConfig(
+        model=_with(shape, encoder_boxes="labels", encoder_norm="none"),
+        data=labels.name,
+        batch_size=16,
+        steps=20_000,
+        init_gain=1.0,
+        lr_generator=1e-3,
+        betas=(0.5, 0.99),
+        weights=LossWeights(gan=2.0, feature_matching=10.0, perceptual=10.0, kl=2e-4, pixel=30.0, coarse=60.0),
+        precision="bf16",
+        tick=1_000,
+    )
+
+
 # The paper's weight of the KL term multiplies a sum over the batch of one GPU: 2 images for DeepFashion, 1 for the
 # others. Ours multiplies a mean over images.
 _PAPER = LossWeights(kl=0.05 * 2)
 PRESETS: dict[str, TrainConfig] = {
     "people-64": _PEOPLE_64,
-    "people-128": TrainConfig(
-        model=_with(
-            deepfashion(PEOPLE, (128, 128), width=32, upsampled=5, layers=5, encoder=16),
-            encoder_boxes="labels",
-            encoder_norm="none",
-        ),
-        init_gain=1.0,
-        lr_generator=1e-3,
-        betas=(0.5, 0.99),
-        weights=_PEOPLE_64.weights,
-    ),
+    **_SMALL_BASELINES,
+    "people-128": _world_128(PEOPLE, 32, (8, 8, 8, 4, 4, 2, 2, 1), 128),
+    "rooms-128": _world_128(ROOMS, 30, (15, 15, 15, 5, 5, 3, 3, 1), 120),
+    "streets-128": _world_128(STREETS, 28, (14, 14, 14, 7, 7, 2, 2, 1), 112),
     "deepfashion": TrainConfig(model=_DEEPFASHION, data="deepfashion", weights=_PAPER),
     "cityscapes": TrainConfig(model=cityscapes(named_label_set("cityscapes")), data="cityscapes", batch_size=4),
     "ade20k": TrainConfig(model=ade20k(named_label_set("ade20k")), data="ade20k", batch_size=4),

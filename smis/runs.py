@@ -34,7 +34,7 @@ from smis.training import Losses, Trainer, TrainingError, accelerator_for
 
 __all__ = ["RunFolder", "TrainResult", "train"]
 
-MAY_CHANGE = ("steps", "decay_from", "tick")  # on resume
+MAY_CHANGE = ("steps", "decay_from", "tick", "graph")  # on resume
 KEPT = 2  # checkpoints
 
 
@@ -155,7 +155,7 @@ def train(
         out: the run folder.
         samples: the training data, at the network's size.
         shown: at least 2 images whose reconstructions, swaps and samples are drawn at every tick.
-        resume: go on with the run in `out`. Only `steps`, `decay_from` and `tick` may differ from its config.
+        resume: go on with the run in `out`. Only `steps`, `decay_from`, `tick` and `graph` may differ from its config.
         hours: stop (with everything saved) after so many hours.
         accelerator: processes, device and number format; default: as the launcher set them up.
         should_stop: asked after every step.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from smis.datasets.cache import Stream
 from smis.discriminator import MultiscaleDiscriminator, judge_pair, judged_mask
 from smis.distributed import share_batch_statistics
 from smis.files import whole_file
-from smis.layers import SpectralNorm, init_weights
+from smis.graphs import Replayed
+from smis.layers import SpectralNorm, check_labels, init_weights
 from smis.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
 from smis.model import GroupDNet
 from smis.perceptual import PerceptualLoss
@@ -101,6 +102,9 @@ class Trainer:
         if config.compile:
             self.run_model = torch.compile(self.run_model)
             self.run_discriminator = torch.compile(self.run_discriminator)
+        alone = self.device.type == "cuda" and self.accelerator.num_processes == 1
+        recorded = config.graph and alone and config.precision != "fp16"
+        self.gradients: Callable[..., dict[str, Tensor]] = Replayed(self._gradients) if recorded else self._gradients
 
     def _check(self, samples: Samples) -> None:
         config, share = self.config, self.accelerator.num_processes * self.config.accumulate
@@ -125,10 +129,12 @@ class Trainer:
 
     def batch(self, step: int) -> Batch:
         """All processes' images of a step together, flipped at random, and the noise of the latent codes."""
-        images, labels, edges = self.stream.batch(step).tensors()
+        drawn = self.stream.batch(step)
+        check_labels(torch.from_numpy(drawn.labels), len(self.config.model.labels))
+        images, labels, edges = drawn.tensors(self.device)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         noise = torch.randn(len(images), *self.config.model.code_shape, generator=generator)
-        return images, labels, noise, edges if self.config.model.instance_edges else None
+        return images, labels, noise.to(self.device), edges if self.config.model.instance_edges else None
 
     def _parts(self, batch: Batch) -> list[Batch]:
         """This process's share of a batch, in `accumulate` parts, on the device."""
@@ -144,8 +150,29 @@ class Trainer:
 
         Both phases judge with the same discriminator, and the second one reuses the first one's fakes.
         """
-        parts = self._parts(self.batch(self.steps_done))
+        batch = self.batch(self.steps_done)
         self._set_learning_rates()
+        means = self._mean(self.gradients(*batch))
+        if not all(map(math.isfinite, means.values())):
+            raise TrainingError(
+                f"a loss is not finite at step {self.steps_done}: {means}. Nothing was updated. "
+                "Lower lr_generator or lr_discriminator, or clip the gradients (clip=1), and resume from the last "
+                "checkpoint" + ("" if self.config.precision == "fp32" else "; or train with precision=fp32")
+            )
+        if self.config.clip:
+            for network in (self.model, self.discriminator):
+                self.accelerator.clip_grad_norm_(network.parameters(), self.config.clip)
+        self.opt_g.step()
+        self.opt_d.step()
+        self._average()
+        self.steps_done += 1
+        return means
+
+    def _gradients(
+        self, images: Tensor, labels: Tensor, noise: Tensor, edges: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Both phases up to the gradients of all networks. Returns the losses, means over the parts of the batch."""
+        parts = self._parts((images, labels, noise, edges))
         losses: list[dict[str, Tensor]] = []
         fakes: list[Tensor] = []
 
@@ -167,22 +194,7 @@ class Trainer:
                 loss = self.discriminator_loss(part, fakes[number])
                 self.accelerator.backward(loss / len(parts))
             losses[number]["discriminator"] = loss
-
-        means = self._mean(losses)
-        if not all(map(math.isfinite, means.values())):
-            raise TrainingError(
-                f"a loss is not finite at step {self.steps_done}: {means}. Nothing was updated. "
-                "Lower lr_generator or lr_discriminator, or clip the gradients (clip=1), and resume from the last "
-                "checkpoint" + ("" if self.config.precision == "fp32" else "; or train with precision=fp32")
-            )
-        if self.config.clip:
-            for network in (self.model, self.discriminator):
-                self.accelerator.clip_grad_norm_(network.parameters(), self.config.clip)
-        self.opt_g.step()
-        self.opt_d.step()
-        self._average()
-        self.steps_done += 1
-        return means
+        return {name: torch.stack([terms[name].detach().float() for terms in losses]).mean() for name in losses[0]}
 
     def generator_losses(self, part: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Fake images `(B, 3, H, W)` and the weighted losses of encoder and decoder."""
@@ -215,11 +227,10 @@ class Trainer:
             last = number == len(parts) - 1
             yield part, nullcontext() if last else self.accelerator.no_sync(network)
 
-    def _mean(self, losses: list[dict[str, Tensor]]) -> Losses:
-        """Means over parts and processes: one transfer from the device."""
-        table = torch.stack([torch.stack([term.detach().float() for term in terms.values()]) for terms in losses])
-        mean: Tensor = self.accelerator.reduce(table.mean(0), "mean")
-        return dict(zip(losses[0], mean.tolist(), strict=True))
+    def _mean(self, losses: dict[str, Tensor]) -> Losses:
+        """Means over processes: one transfer from the device."""
+        mean: Tensor = self.accelerator.reduce(torch.stack(list(losses.values())), "mean")
+        return dict(zip(losses, mean.tolist(), strict=True))
 
     def _set_learning_rates(self) -> None:
         """Constant, then linear decay to zero over the last part of the run."""
@@ -238,7 +249,7 @@ class Trainer:
         torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1 - decay)
 
     @torch.no_grad()
-    def evaluated_model(self, batches: int = 8) -> GroupDNet:
+    def evaluated_model(self, batches: int = 32) -> GroupDNet:
         """The averaged network in eval mode, its batch statistics computed anew for the averaged weights."""
         model = copy.deepcopy(self.averaged).train()
         for mean, now in zip(model.modules(), self.model.modules(), strict=True):

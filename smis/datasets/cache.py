@@ -215,13 +215,18 @@ class Batch:
     edges: np.ndarray | None
     indices: np.ndarray
 
-    def tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Images float32 (B, 3, H, W) in [-1, 1], labels int64 (B, H, W), and edges bool (B, H, W) or None."""
+    def tensors(self, device: str | torch.device = "cpu") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Images float32 (B, 3, H, W) in [-1, 1], labels int64 (B, H, W), and edges bool (B, H, W) or None.
+
+        They travel to the device as bytes and become floats there.
+        """
         import torch
 
-        images = torch.from_numpy(self.images).permute(0, 3, 1, 2).contiguous().float().div_(127.5).sub_(1)
-        edges = None if self.edges is None else torch.from_numpy(self.edges)
-        return images, torch.from_numpy(self.labels).long(), edges
+        def sent(array: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(array).to(device)
+
+        images = sent(self.images).permute(0, 3, 1, 2).contiguous().float().div_(127.5).sub_(1)
+        return images, sent(self.labels).long(), None if self.edges is None else sent(self.edges)
 
 
 class Stream:

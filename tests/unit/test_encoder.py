@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from smis.encoder import GroupEncoder, class_boxes, sample_code, split_by_class
+from smis.encoder import GroupEncoder, class_boxes, gather_by_class, sample_code, split_by_class
 from tests.unit.networks import random_labels, shake, smoke
 
 
@@ -33,6 +33,18 @@ def test_split_equals_the_loops():
     labels[1, :, 7:] = 3
     images = torch.randn(2, 3, 12, 12)
     torch.testing.assert_close(split(images, labels, 5), plain_split(images, labels, 5))
+
+
+@pytest.mark.parametrize("size", [None, (16, 24), (7, 5)])
+def test_gathering_gives_the_same_bits_as_splitting(size):
+    labels = torch.zeros(3, 48, 36, dtype=torch.long)  # boxes of many sizes; class 5 is absent
+    for c, (top, left) in enumerate([(3, 1), (20, 9), (31, 22), (8, 30)]):
+        for b in range(3):
+            labels[b, top + b : top + 7 + 5 * b, left : left + 5 + c] = (1, 2, 7, 3)[c]
+    images = torch.randn(3, 3, 48, 36)
+    boxes, chosen = class_boxes(labels, 8), [0, 2, 5, 7]
+    expected = split_by_class(images, labels, [[(c, *of[c]) for c in chosen] for of in boxes.tolist()], size)
+    assert torch.equal(gather_by_class(images, labels, boxes, chosen, size), expected)
 
 
 def test_split_of_an_absent_class_is_zero_and_its_box_is_empty():

@@ -1,0 +1,121 @@
+"""How the cost of training grows with the number of classes: GroupDNet against MulNet, one network a class.
+
+    python benchmarks/classes.py [--classes 8 16 35 70 151] [--batch 4] [--steps 10] [--json FILE]
+
+Both are `people-64` with other numbers. MulNet has a small whole decoder for every class, as large as each of
+`people-64-mulnet`'s. GroupDNet has as many channels a class in its first two blocks; from there on its groups fall and
+its widths are those of `people-64`, whatever the number of classes. The encoders are equal. Every step is a whole
+training step: encoder, decoder, discriminator, perceptual loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from gpu_step import mosaics
+
+from smis.config import TrainConfig
+from smis.presets import numbered, preset
+from smis.summary import summarise
+from smis.training import Trainer, TrainingError, accelerator_for
+
+
+def networks(classes: int, batch: int) -> dict[str, TrainConfig]:
+    """The two rivals for a number of classes."""
+    labels = numbered("mosaic", classes)
+    both = {
+        "model.labels": labels.to_dict(),
+        "model.controllers": classes,
+        "model.encoder_groups": classes,
+        "batch_size": batch,
+    }
+    falling = {
+        "model.decoder_widths": (32 * classes, 16 * classes, 64, 32, 16),
+        "model.decoder_groups": (classes, classes, classes, 4, 2, 1),
+        "model.norm_hidden": (4 * classes, 4 * classes, 32, 32, 32),
+        "model.norm_groups": ((classes, classes), (classes, classes), (1, 4), (1, 2), (1, 1)),
+    }
+    constant = {
+        "model.decoder_widths": tuple(classes * width for width in (30, 15, 7, 3, 2)),
+        "model.decoder_groups": (classes,) * 6,
+        "model.norm_hidden": (8 * classes,) * 5,
+        "model.norm_groups": ((1, classes),) * 5,
+        "model.fused": True,
+    }
+    start = preset("people-64")
+    return {"GroupDNet": start.replace(**both, **falling), "MulNet": start.replace(**both, **constant)}
+
+
+def measure(config: TrainConfig, steps: int) -> dict[str, float]:
+    """Seconds and memory of a training step, seconds of drawing a batch, parameters and multiply-adds."""
+    cuda = torch.cuda.is_available()
+    trainer = Trainer(config, mosaics(config.model.labels, 2 * config.batch_size, config.model.image_size),
+                      accelerator_for(config))  # fmt: skip
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+
+    def clock() -> float:
+        if cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def median(work: object) -> float:
+        times = []
+        for number in range(steps + 2):
+            start = clock()
+            work()  # type: ignore[operator]
+            if number >= 2:
+                times.append(clock() - start)
+        return statistics.median(times)
+
+    step = median(trainer.step)
+    memory = torch.cuda.max_memory_allocated() / 2**20 if cuda else float("nan")
+    model, labels = trainer.model.eval(), trainer.batch(0)[1]
+    codes = model.sample(config.batch_size)
+    with torch.no_grad():
+        draw = median(lambda: model.decode(codes, labels))
+    layers = summarise(config.model)
+    return {
+        "step_ms": 1000 * step,
+        "draw_ms": 1000 * draw,
+        "memory_mib": memory,
+        "parameters": sum(layer.parameters for layer in layers),
+        "multiply_adds": sum(layer.multiply_adds for layer in layers),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--classes", type=int, nargs="+", default=[8, 16, 35, 70, 151])
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    options = parser.parse_args()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    print(f"{device}, torch {torch.__version__}, batch {options.batch}, median of {options.steps}", flush=True)
+    heads = f"{'step ms':>9s}{'draw ms':>9s}{'MiB':>8s}{'parameters':>13s}{'M mult-adds':>13s}"
+    print(f"{'classes':>7s}  {'network':10s}{heads}")
+    rows = []
+    for classes in options.classes:
+        for name, config in networks(classes, options.batch).items():
+            try:
+                row = measure(config, options.steps)
+            except (RuntimeError, TrainingError) as error:
+                print(f"{classes:7d}  {name:10s}{str(error).splitlines()[0][:90]}", flush=True)
+                continue
+            rows.append({"classes": classes, "network": name, **row})
+            print(f"{classes:7d}  {name:10s}{row['step_ms']:9.1f}{row['draw_ms']:9.1f}{row['memory_mib']:8.0f}"
+                  f"{row['parameters']:13,.0f}{row['multiply_adds'] / 1e6:13,.0f}", flush=True)  # fmt: skip
+    if options.json:
+        about = {"device": device, "torch": torch.__version__, "batch": options.batch, "steps": options.steps}
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
