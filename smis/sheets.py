@@ -35,7 +35,7 @@ def grid(rows: list[np.ndarray], gap: int = 2) -> Image.Image:
 def training_sheet(model: GroupDNet, samples: Samples) -> Image.Image:
     """What a network can do, for the same images every time.
 
-    Rows: real image, label map, reconstruction; then, one row a class, the reconstruction with that class's code
+    Rows: real image, label map, reconstruction; then, one row a controller, the reconstruction with that class's code
     taken from the next image that has the class; last, codes drawn from the prior.
     """
     images, labels = samples.tensors()
@@ -48,7 +48,7 @@ def training_sheet(model: GroupDNet, samples: Samples) -> Image.Image:
             colour_maps(samples.labels, samples.label_set),
             to_uint8(model.decode(codes.values, labels)),
         ]
-        for number in range(len(samples.label_set)):
+        for number in range(model.config.controllers):
             swapped = codes.values.clone()
             swapped[:, number] = codes.values[next_present(codes.present[:, number]), number]
             rows.append(to_uint8(model.decode(swapped, labels)))

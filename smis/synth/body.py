@@ -6,6 +6,7 @@ garments, hair and make-up are laid out on it, so they fit every body.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -32,7 +33,9 @@ class Body:
             self.template = data["template"].astype(np.float64)
             self.template_heads = data["bone_heads"].astype(np.float64)
             self.lips = data["lips"].astype(np.float32)
-            self.smile = data["smile"].astype(np.float64)
+            self._face_names = [str(n) for n in data["face_names"]]
+            self._face_vertices = data["face_vertices"].astype(int)
+            self._face_shifts = data["face_shifts"].astype(np.float64)
             self.parents = data["parents"].astype(int)
             self.bones = [str(b) for b in data["bones"]]
             self.faces = {k.removeprefix("faces_"): data[k].astype(int) for k in data if k.startswith("faces_")}
@@ -56,8 +59,18 @@ class Body:
         mix = first + (second - first) * rng.uniform(0, 0.6)
         points = (self._mean + mix @ self._components).reshape(-1, 3)
         count = len(self.template)
-        vertices = points[:count] + self.smile * rng.uniform(0.5, 1.0)
-        return Shape(vertices, points[count:]), bool(female)
+        return Shape(points[:count], points[count:]), bool(female)
+
+    def face_shift(self, amounts: Mapping[str, float]) -> np.ndarray:
+        """The sum (V, 3) of some of the face's displacements, each times its amount. KeyError for an unknown name."""
+        total = np.zeros_like(self._face_shifts[0])
+        for name, amount in amounts.items():
+            if name not in self._face_names:
+                raise KeyError(f"no face displacement {name!r}; there are {', '.join(self._face_names)}")
+            total += amount * self._face_shifts[self._face_names.index(name)]
+        shift = np.zeros_like(self.template)
+        shift[self._face_vertices] = total
+        return shift
 
     @cached_property
     def arm_weight(self) -> np.ndarray:

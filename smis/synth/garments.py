@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from smis.synth.body import Body, Shape, vertex_normals
-from smis.synth.layers import Layer, around_uv, fabric_uv, make_layer
+from smis.synth.layers import TORSO, Layer, around_uv, fabric_uv, make_layer
 
+OVERLAP = 0.02  # of a top and a skirt, which are cut from different meshes: more, and one would poke through the other
 MARGIN = 0.02  # the body below a garment is drawn up to this far inside its hem, so no gap opens there
 
 
@@ -85,6 +87,64 @@ def sample_outfit(female: bool, rng: np.random.Generator) -> Outfit:
     )
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What all garments of one person are made from, and what they are collected in.
+
+    `layers`: the garments. `hidden`: for each a field (V,) that is positive where it hides the body.
+    """
+
+    body: Body
+    shape: Shape
+    outfit: Outfit
+    normals: np.ndarray
+    folds: float
+    layers: list[Layer] = field(default_factory=list)
+    hidden: list[np.ndarray] = field(default_factory=list)
+
+    @cached_property
+    def height(self) -> np.ndarray:
+        """Heights (V,) on this person, in the template's metres: a hem cut by them is level on every figure."""
+        joints = [self.body.bone(b) for b in ("foot.L", "lowerleg01.L", "upperleg01.L", "spine03", "neck01", "head")]
+        ours, theirs = self.shape.heads[joints, 2], self.body.template_heads[joints, 2]
+        z = self.shape.vertices[:, 2]
+        middle = np.interp(z, ours, theirs)
+        return middle + np.minimum(z - ours[0], 0) + np.maximum(z - ours[-1], 0)
+
+    @cached_property
+    def along_leg(self) -> np.ndarray:
+        """Height (V,) along the axis of this person's leg, in the template's metres; a hem is square to the leg."""
+        p = self.shape.vertices
+        fields = []
+        for side in (".L", ".R"):
+            at = [self.body.bone(b + side) for b in ("foot", "lowerleg01", "upperleg01")]
+            hip, ankle = self.shape.heads[at[2]], self.shape.heads[at[0]]
+            axis = (hip - ankle) / np.linalg.norm(hip - ankle)
+            ours, theirs = (self.shape.heads[at] - ankle) @ axis, self.body.template_heads[at, 2]
+            along = (p - ankle) @ axis
+            fields.append(np.interp(along, ours, theirs) + np.minimum(along, 0) + np.maximum(along - ours[2], 0))
+        return np.where(self.body.template[:, 0] < 0, fields[1], fields[0])
+
+    def shell(self, offset: np.ndarray | float) -> np.ndarray:
+        """The body's vertices (V, 3) pushed out along its normals."""
+        return self.shape.vertices + self.normals * np.broadcast_to(offset, len(self.normals))[:, None]
+
+    def add(
+        self,
+        label: str,
+        vertices: np.ndarray,
+        keep: list[np.ndarray],
+        chosen: np.ndarray | None = None,
+        part: int = 0,
+        folds: float = 1.0,
+    ) -> None:
+        """Add a garment made of the tights of the body, or of those faces `chosen` (M,)."""
+        faces, uv = self.body.faces["tights"], fabric_uv(self.body, "tights")
+        if chosen is not None:
+            faces, uv = faces[chosen], uv[chosen]
+        self.layers.append(make_layer(self.body, label, vertices, faces, keep, uv, part, self.folds * folds))
+
+
 def narrow(outfit: Outfit) -> bool:
     """Whether the garment allows small steps only."""
     return outfit.bottom in ("skirt", "none")
@@ -95,13 +155,10 @@ def build_outfit(
 ) -> tuple[list[Layer], list[np.ndarray]]:
     """The garments' layers, and for each garment a field (V,) that is positive where it hides the body."""
     faces = np.concatenate([body.faces[k] for k in ("body", "tights", "skirt")])
-    normals = vertex_normals(shape.vertices, faces)
-    layers: list[Layer] = []
-    hidden: list[np.ndarray] = []
-    folds = rng.uniform(0.05, 0.2)
+    fit = Fit(body, shape, outfit, vertex_normals(shape.vertices, faces), rng.uniform(0.05, 0.2))
     for build in (_top, _bottom, _coat, _socks, _shoes):
-        build(body, shape, normals, outfit, folds, layers, hidden)
-    return layers, hidden
+        build(fit)
+    return fit.layers, fit.hidden
 
 
 def _neck_field(body: Body, kind: str, vee: float) -> np.ndarray:
@@ -118,63 +175,38 @@ def _neck_field(body: Body, kind: str, vee: float) -> np.ndarray:
     return front * (1 - back) + (0.585 - z) * back
 
 
-def _shell(shape: Shape, normals: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    return shape.vertices + normals * offset[:, None]
-
-
-def _top(
-    body: Body,
-    shape: Shape,
-    normals: np.ndarray,
-    o: Outfit,
-    folds: float,
-    layers: list[Layer],
-    hidden: list[np.ndarray],
-) -> None:
-    z, s = body.template[:, 2], body.along_arm
-    hem = 0.12 if o.coat else o.waist - 0.035 if o.tucked else o.hem
+def _top(fit: Fit) -> None:
+    body, o = fit.body, fit.outfit
+    z, s = fit.height, body.along_arm
+    inside = o.coat or o.tucked
+    hem = o.waist - (OVERLAP if o.bottom == "skirt" else 0.06) if inside else o.hem
     neck = _neck_field(body, o.neck, o.vee)
-    fields = [z - hem, (o.sleeve - s) * 0.23, neck]
+    sharp = 20 if o.bottom == "none" else 1  # no trim at the waist of a dress
+    fields = [(z - hem) * sharp, (o.sleeve - s) * 0.23, neck]
     near_neck = np.clip(neck / 0.05, 0.25, 1)
     loose = 0.006 + (o.looseness - 0.006) * (np.clip((z - hem) / 0.1, 0, 1) if o.tucked else 1)
     offset = loose * near_neck + o.wide_sleeve * np.clip(s / max(o.sleeve, 0.3), 0, 1) * (body.arm_weight > 0.5)
     if o.bottom != "none" and not o.tucked:
         offset = offset + np.clip(0.3 - z, 0, 0.3) * 0.04
-    faces = body.faces["tights"]
-    layers.append(
-        make_layer(
-            body,
-            "top",
-            _shell(shape, normals, offset),
-            faces,
-            fields,
-            fabric_uv(body, "tights"),
-            1 if o.coat else 0,
-            folds,
-        )
-    )
-    hidden.append(np.minimum(np.min(fields, 0) - MARGIN, 0.6 - z))
+    if o.bottom == "skirt" and not inside:  # hangs clear of the skirt's upper edge
+        offset = offset + 0.012 * np.clip(1.5 - (z - hem) / 0.05, 0, 1)
+    fit.add("top", fit.shell(offset), fields, part=1 if o.coat else 0)
+    fit.hidden.append(np.minimum(np.min(fields, 0) - MARGIN, 0.6 - body.template[:, 2]))
     if o.bottom == "none":
-        _skirt(body, shape, normals, o, folds, layers, hidden, "top", 0.15)
+        _skirt(fit, "top", 0.15, o.bottom_length)
 
 
-def _bottom(
-    body: Body,
-    shape: Shape,
-    normals: np.ndarray,
-    o: Outfit,
-    folds: float,
-    layers: list[Layer],
-    hidden: list[np.ndarray],
-) -> None:
+def _bottom(fit: Fit) -> None:
+    body, shape, o = fit.body, fit.shape, fit.outfit
     if o.bottom == "none":
         return
-    waist = o.waist if o.tucked else min(o.waist, max(o.hem + 0.04, 0.06)) if o.hem < 0.2 else o.waist
+    waist = o.waist if o.tucked or o.coat or o.hem > 0.2 else min(o.waist, max(o.hem + 0.05, 0.06))
     if o.bottom == "skirt":
-        _skirt(body, shape, normals, o, folds, layers, hidden, "bottom", waist)
+        waist = waist if o.tucked or o.coat or o.hem > 0.2 else o.hem + OVERLAP
+        _skirt(fit, "bottom", waist, o.bottom_length)
         return
     t, z = body.template, body.template[:, 2]
-    vertices = _shell(shape, normals, np.where(z > 0.02, 0.012 if o.tucked else 0.006, 0.008))
+    vertices = fit.shell(np.where(z > 0.02, 0.012 if o.tucked else 0.006, 0.008))
     bones = {
         b: shape.heads[body.bone(b)]
         for b in ("upperleg01.L", "lowerleg01.L", "foot.L", "upperleg01.R", "lowerleg01.R", "foot.R")
@@ -202,33 +234,20 @@ def _bottom(
         moved = vertices + away / radius[:, None] * (wider - radius)[:, None]
         moved[:, 0] = sign * np.maximum(sign * moved[:, 0], np.minimum(0.004, sign * vertices[:, 0]))
         vertices = np.where(mine[:, None], moved, vertices)
-    length = np.where(z < 0, body.along_leg, z) - o.bottom_length
+    length = fit.along_leg - o.bottom_length
     boots = o.shoe == "boot" and o.leg_cut == "skinny" and o.bottom == "trousers"
     if boots:
-        length = np.minimum(length, body.along_leg - (o.boot_height - 0.03))
+        length = np.minimum(length, fit.along_leg - (o.boot_height - 0.03))
     not_arm = (0.2 - body.along_arm) * 0.23
-    fields = [waist - z, length, not_arm, *_below_coat(body, o)]
-    faces = body.faces["tights"]
-    layers.append(make_layer(body, "bottom", vertices, faces, fields, fabric_uv(body, "tights"), 0, folds))
-    hidden.append(np.min(fields[:3], 0) - MARGIN)
+    fields = [waist - fit.height, length, not_arm, *_below_coat(fit)]
+    fit.add("bottom", vertices, fields)
+    fit.hidden.append(np.min(fields[:3], 0) - MARGIN)
 
 
-def _skirt(
-    body: Body,
-    shape: Shape,
-    normals: np.ndarray,
-    o: Outfit,
-    folds: float,
-    layers: list[Layer],
-    hidden: list[np.ndarray],
-    label: str,
-    waist: float,
-    length: float | None = None,
-    extra: float = 0.0,
-) -> None:
+def _skirt(fit: Fit, label: str, waist: float, length: float, extra: float = 0.0) -> None:
     """A skirt from the waist down: of its own, of a dress, or of a coat (`extra`: metres further out)."""
+    body, shape, o = fit.body, fit.shape, fit.outfit
     faces, t = body.faces["skirt"], body.template
-    length = o.bottom_length if length is None else length
     used = np.unique(faces)
     centre = shape.vertices[used].mean(0)
     drop = np.clip(shape.vertices[used, 2].max() - 0.12 - shape.vertices[:, 2], 0, None)
@@ -237,80 +256,54 @@ def _skirt(
     scale = (1 + flare * drop) * (1 + o.pleats * np.clip(drop / 0.3, 0, 1) * np.sin(o.pleat_count * angle))
     vertices = shape.vertices.copy()
     vertices[:, :2] = centre[:2] + (vertices[:, :2] - centre[:2]) * scale[:, None]
-    vertices = vertices + normals * (0.008 + extra)
-    fields = [waist - t[:, 2], t[:, 2] - length]
+    belt = 0.006 * np.clip(1 - (waist - fit.height) / 0.06, 0, 1) if label == "bottom" and o.tucked else 0 * drop
+    vertices = vertices + fit.normals * (0.008 + extra + belt)[:, None]
+    fields = [(waist - fit.height) * (1 if label == "bottom" else 20), t[:, 2] - length]
     if label == "bottom":
-        fields += _below_coat(body, o)
-    layers.append(make_layer(body, label, vertices, faces, fields, around_uv(t, faces, 0.19), 0, folds))
-    below = [min(waist, 0.16) - t[:, 2], t[:, 2] - length, (0.2 - body.along_arm) * 0.23]
-    hidden.append(np.min(below, 0) - MARGIN)
+        fields += _below_coat(fit)
+    uv = around_uv(t, faces, 0.19 if label == "bottom" else TORSO)  # prints run on over the waist of a dress
+    fit.layers.append(make_layer(body, label, vertices, faces, fields, uv, 0, fit.folds))
+    below = [min(waist, 0.16) - fit.height, t[:, 2] - length, (0.2 - body.along_arm) * 0.23]
+    fit.hidden.append(np.min(below, 0) - MARGIN)
 
 
-def _coat(
-    body: Body,
-    shape: Shape,
-    normals: np.ndarray,
-    o: Outfit,
-    folds: float,
-    layers: list[Layer],
-    hidden: list[np.ndarray],
-) -> None:
+def _coat(fit: Fit) -> None:
     """A long-sleeved coat over the top, with a deep V opening; of the class top."""
+    body, o = fit.body, fit.outfit
     if not o.coat:
         return
-    z, s = body.template[:, 2], body.along_arm
+    s = body.along_arm
     neck = _neck_field(body, "vee", 0.22 + (o.vee - 0.4))
-    fields = [z - 0.1, (1.93 - s) * 0.23, neck]
-    offset = (o.looseness + 0.016) * np.clip(neck / 0.03 + 0.6, 0.6, 1) + 0.008 * np.clip(s, 0, 1)
-    faces = body.faces["tights"]
-    layers.append(
-        make_layer(body, "top", _shell(shape, normals, offset), faces, fields, fabric_uv(body, "tights"), 0, folds)
-    )
-    hidden.append(np.min(fields, 0) - 0.03)
-    _skirt(body, shape, normals, o, folds, layers, hidden, "top", 0.16, o.coat_length, 0.02)
+    fields = [fit.height - 0.1, (1.93 - s) * 0.23, neck]
+    offset = (o.looseness + 0.016) * np.clip(neck / 0.04 + 0.45, 0.45, 1) + 0.008 * np.clip(s, 0, 1)
+    fit.add("top", fit.shell(offset), fields)
+    fit.hidden.append(np.min(fields, 0) - 0.03)
+    _skirt(fit, "top", 0.16, o.coat_length, 0.02)
 
 
-def _below_coat(body: Body, o: Outfit) -> list[np.ndarray]:
+def _below_coat(fit: Fit) -> list[np.ndarray]:
     """What a coat hides of trousers and skirts is cut away, so nothing pokes through it."""
-    return [o.coat_length + 0.06 - body.template[:, 2]] if o.coat else []
+    return [fit.outfit.coat_length + 0.06 - fit.body.template[:, 2]] if fit.outfit.coat else []
 
 
-def _covered(body: Body, o: Outfit) -> np.ndarray | None:
+def _covered(fit: Fit) -> np.ndarray | None:
     """Positive on the leg where trousers cover socks."""
-    return body.along_leg - (o.bottom_length + 0.04) if o.bottom == "trousers" else None
+    return fit.along_leg - (fit.outfit.bottom_length + 0.04) if fit.outfit.bottom == "trousers" else None
 
 
-def _socks(
-    body: Body,
-    shape: Shape,
-    normals: np.ndarray,
-    o: Outfit,
-    folds: float,
-    layers: list[Layer],
-    hidden: list[np.ndarray],
-) -> None:
+def _socks(fit: Fit) -> None:
+    body, o = fit.body, fit.outfit
     if o.sock_height < -0.9:
         return
-    fields = [o.sock_height - body.along_leg, body.template[:, 2] - _shoe_top(body, o) + 0.015]
-    covered = _covered(body, o)
+    fields = [o.sock_height - fit.along_leg, body.template[:, 2] - _shoe_top(body, o) + 0.015]
+    covered = _covered(fit)
     if covered is not None:
         fields.append(-covered)
     if o.bottom in ("skirt", "shorts", "none"):
-        fields.append(o.bottom_length + 0.08 - body.along_leg)
+        fields.append(o.bottom_length + 0.08 - fit.along_leg)
     low = body.template[body.faces["tights"]][:, :, 2].max(1) < 0
-    layers.append(
-        make_layer(
-            body,
-            "socks",
-            _shell(shape, normals, np.full(len(normals), o.sock_thickness)),
-            body.faces["tights"][low],
-            fields,
-            fabric_uv(body, "tights")[low],
-            0,
-            folds * 0.7,
-        )
-    )
-    hidden.append(np.min([fields[0], *fields[2:]], 0) - MARGIN)
+    fit.add("socks", fit.shell(o.sock_thickness), fields, low, folds=0.7)
+    fit.hidden.append(np.min([fields[0], *fields[2:]], 0) - MARGIN)
 
 
 def _shoe_top(body: Body, o: Outfit) -> np.ndarray:
@@ -324,38 +317,20 @@ def _shoe_top(body: Body, o: Outfit) -> np.ndarray:
     return np.full(len(y), min(o.boot_height, -0.68) if low else o.boot_height)
 
 
-def _shoes(
-    body: Body,
-    shape: Shape,
-    normals: np.ndarray,
-    o: Outfit,
-    folds: float,
-    layers: list[Layer],
-    hidden: list[np.ndarray],
-) -> None:
+def _shoes(fit: Fit) -> None:
+    body, o = fit.body, fit.outfit
     z = body.template[:, 2]
     fields = [_shoe_top(body, o) - z]
     sock = o.sock_thickness if o.sock_height > -0.9 else 0.0
     offset = np.full(len(z), max(0.011 if o.shoe != "ballerina" else 0.008, sock + 0.004))
     if o.shoe == "boot":
         offset = offset + 0.008 * np.clip((z + 0.75) / 0.1, 0, 1)
-        covered = _covered(body, o)
+        covered = _covered(fit)
         if covered is not None and o.leg_cut != "skinny":
             fields.append(-covered)
-    vertices = _shell(shape, normals, offset)
+    vertices = fit.shell(offset)
     sole = np.clip((-0.79 - z) / 0.02, 0, 1)
     vertices = vertices + np.array([0, 0, -0.012]) * sole[:, None]
     below = body.template[body.faces["tights"]][:, :, 2].max(1) < -0.3
-    layers.append(
-        make_layer(
-            body,
-            "shoes",
-            vertices,
-            body.faces["tights"][below],
-            fields,
-            fabric_uv(body, "tights")[below],
-            0,
-            folds * 0.3,
-        )
-    )
-    hidden.append(np.min(fields, 0) - 0.012)
+    fit.add("shoes", vertices, fields, below, folds=0.3)
+    fit.hidden.append(np.min(fields, 0) - 0.012)

@@ -9,6 +9,8 @@ import numpy as np
 
 from smis.synth.body import Body
 
+TORSO = 0.16  # the radius, in metres, of the cylinder on which cloth is laid around the torso
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -70,9 +72,13 @@ def fabric_uv(body: Body, group: str) -> np.ndarray:
 
     angle = np.arctan2(t[:, 0], -(t[:, 1] + 0.01))
     shoulders = np.clip((t[:, 2] - 0.47) / 0.07, 0, 1)
-    torso = np.stack(
-        [angle * 0.16 * (1 - shoulders) + t[:, 0] * 1.1 * shoulders, t[:, 2] + shoulders * (t[:, 1] + 0.05)], 1
+    half = np.pi * TORSO  # from the middle of the chest to the middle of the back
+    chest = np.stack(
+        [angle * TORSO * (1 - shoulders) + t[:, 0] * 1.1 * shoulders, t[:, 2] + shoulders * (t[:, 1] + 0.05)], 1
     )
+    back = np.stack([angle * TORSO * (1 - shoulders) + (side * half - t[:, 0] * 1.1) * shoulders, t[:, 2]], 1)
+    behind = (t[faces][:, :, 1].mean(1) > -0.01)[:, None, None]  # they meet in a seam over the shoulder
+    torso = unwrap(np.where(behind, back[faces], chest[faces]), np.full(len(faces), 2 * half))
 
     shoulder, wrist = body.head("upperarm01.L"), body.head("wrist.L")
     axis = (wrist - shoulder) / np.linalg.norm(wrist - shoulder)
@@ -91,8 +97,8 @@ def fabric_uv(body: Body, group: str) -> np.ndarray:
 
     on_arm = np.clip(body.arm_weight * 1.5, 0, 1)[faces].mean(1) > 0.5
     on_leg = (t[faces][:, :, 2].mean(1) < -0.03) & ~on_arm
-    uv = np.where(on_arm[:, None, None], arm[faces], np.where(on_leg[:, None, None], leg[faces], torso[faces]))
-    return unwrap(uv, 2 * np.pi * np.where(on_arm, 0.06, np.where(on_leg, 0.085, 0.16)))
+    uv = np.where(on_arm[:, None, None], arm[faces], np.where(on_leg[:, None, None], leg[faces], torso))
+    return unwrap(uv, 2 * np.pi * np.where(on_arm, 0.06, np.where(on_leg, 0.085, TORSO)))
 
 
 def around_uv(points: np.ndarray, faces: np.ndarray, radius: float, y0: float = 0.01) -> np.ndarray:

