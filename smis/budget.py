@@ -1,4 +1,4 @@
-"""What a training run will cost, before its first step: parameters, memory of activations, time."""
+"""What a training run will cost, before its first step: parameters, multiply-adds, memory of activations, time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from smis.config import TrainConfig
 from smis.datasets.archive import Samples
 from smis.graphs import USUAL, Replayed
+from smis.summary import summarise
 from smis.training import Trainer
 
 __all__ = ["Budget", "budget"]
@@ -23,6 +24,7 @@ class Budget:
 
     Attributes:
         parameters: of each network.
+        multiply_adds: of one image's forward pass through all networks, as the paper computes it (`smis.summary`).
         activations: bytes that the generator phase keeps for its backward pass, in one process.
         step_seconds: of one step.
         steps: of the run.
@@ -31,6 +33,7 @@ class Budget:
     """
 
     parameters: dict[str, int]
+    multiply_adds: int
     activations: int
     step_seconds: float
     steps: int
@@ -39,6 +42,7 @@ class Budget:
 
     def __str__(self) -> str:
         lines = [f"{name}: {count:,} parameters" for name, count in self.parameters.items()]
+        lines.append(f"multiply-adds: {self.multiply_adds / 1e6:,.0f} million an image, forward")
         lines.append(f"activations kept for the backward pass: {self.activations / 2**20:,.0f} MiB a process")
         epoch, whole = self.step_seconds * self.epoch_steps, self.step_seconds * self.steps
         lines.append(
@@ -57,10 +61,12 @@ def budget(config: TrainConfig, samples: Samples, accelerator: Accelerator) -> B
     trainer.step()
     seconds = time.monotonic() - start  # step() ends with numbers on the CPU: nothing is still running
     kept = _kept_bytes(trainer)  # last: a pass without its backward pass would spoil a recording
+    layers = summarise(config.model, config.discriminator_widths)
     networks: dict[str, nn.Module] = {"encoder": trainer.model.encoder, "decoder": trainer.model.decoder}
     networks["discriminator"] = trainer.discriminator
     return Budget(
         {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()},
+        sum(layer.multiply_adds for layer in layers),
         kept,
         seconds,
         config.steps,

@@ -21,6 +21,8 @@ from smis import GroupDNet
 from smis.budget import budget
 from smis.cli import main
 from smis.runs import RunFolder, train
+from smis.sheets import training_sheet
+from smis.summary import summarise
 from smis.training import TrainingError, accelerator_for
 from tests.unit.networks import blobs, smoke
 
@@ -152,6 +154,8 @@ def test_the_budget_counts_what_it_says() -> None:
     in_parts = budget(config.replace(batch_size=8, accumulate=2), samples, accelerator_for(config))
     assert in_parts.activations == pytest.approx(cost.activations, rel=0.1)
     assert "the run of 20 steps" in str(cost)
+    layers = summarise(config.model, config.discriminator_widths)
+    assert cost.multiply_adds == sum(layer.multiply_adds for layer in layers) > 10**6
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -178,3 +182,12 @@ def test_ctrl_c_on_the_command_line_saves_and_says_how_to_go_on(
     assert "to go on: smis train smoke" in shown
     assert json.loads((tmp_path / "run" / "config.json").read_text())["steps"] == 20
     assert RunFolder(tmp_path / "run").checkpoints()
+
+
+def test_the_sheet_of_a_network_with_one_code_swaps_the_whole_style() -> None:
+    changes = {"controllers": 1, "latent_size": (1, 1), "encoder_input": "image", "encoder_groups": 1}
+    groups = {"decoder_groups": (1,) * 6, "norm_groups": ((1, 1),) * 5}
+    config = smoke(**{f"model.{key}": value for key, value in {**changes, **groups}.items()})
+    model, samples = GroupDNet(config.model).eval(), blobs(4)
+    sheet = training_sheet(model, samples)
+    assert sheet.height == pytest.approx(5 * sheet.width / 4, rel=0.01)  # image, mask, rebuilt, swapped, sampled

@@ -95,6 +95,13 @@ def test_parameters(name: str, encoder: int, decoder: int) -> None:
         assert sum(counts) == pytest.approx(109_160_163, rel=0.03)  # a fair comparison: as large as GroupDNet
 
 
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("people-64-")])
+def test_the_small_baselines_are_as_large_as_people_64(name: str) -> None:
+    ours, theirs = (sum(x.parameters for x in summarise(PRESETS[n].model)) for n in ("people-64", name))
+    assert theirs == pytest.approx(ours, rel=0.03)
+    assert PRESETS[name].replace(model=PRESETS["people-64"].model.to_dict()) == PRESETS["people-64"]
+
+
 def test_info_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "deepfashion"]) == 0
     shown = capsys.readouterr().out
