@@ -1,26 +1,43 @@
-"""Draw docs/hero.png: one person, restyled class by class from other people. Run after a new checkpoint.
+"""Draw docs/hero.webp, docs/rooms.webp and docs/streets.webp: one scene, restyled class by class from others.
 
-python tools/pictures.py [--checkpoint data/checkpoints/people-64.safetensors] [--base 44] [--donors 41 210 217]
+python tools/pictures.py [--only rooms]      after a new checkpoint
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from smis.datasets.archive import people
+from smis.datasets.archive import open_archive
 from smis.editing import ClassCodes, mix
 from smis.model import GroupDNet
 from smis.sheets import to_uint8
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE, GAP, TEXT = 160, 8, 26  # pixels of a picture, of a gap, of a line of text
-ROWS = ("hair", "top", "bottom")  # one row of mixtures for each of these classes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One picture: the test images `base` and `donors`, and a row of mixtures for each class in `rows`."""
+
+    checkpoint: str
+    thing: str
+    base: int
+    donors: tuple[int, ...]
+    rows: tuple[str, str, str]
+
+
+PLANS = {
+    "hero": Plan("people-128", "a person", 10, (24, 40, 37, 118, 77, 20), ("hair", "top", "bottom")),
+    "rooms": Plan("rooms-128", "a room", 36, (9, 22, 33, 15, 12, 5), ("wall", "bed", "floor")),
+    "streets": Plan("streets-128", "a street", 25, (9, 28, 7, 16, 19, 3), ("sky", "tree", "building")),
+}
 
 
 def restyled(
@@ -39,10 +56,10 @@ def restyled(
     return pictures
 
 
-def hero(model: GroupDNet, base: int, donors: Sequence[int]) -> Image.Image:
-    """Columns are people to take from; each row takes one class of them. The label map never changes."""
-    archive, side = people("test"), model.config.image_size[0]
-    chosen = [base, *donors]
+def draw_plan(model: GroupDNet, plan: Plan) -> Image.Image:
+    """Columns are scenes to take from; each row takes one class of them. The label map never changes."""
+    archive, side = open_archive(model.config.labels.name, "test"), model.config.image_size[0]
+    donors, chosen = plan.donors, [plan.base, *plan.donors]
     samples = archive.load(side, chosen)
     photos = archive.load(None, chosen).images
     images, labels = samples.tensors()
@@ -50,9 +67,9 @@ def hero(model: GroupDNet, base: int, donors: Sequence[int]) -> Image.Image:
         codes = model.encode(images, labels)
         rebuilt = to_uint8(model.decode(codes[0].values, labels[:1]))[0]
     names = model.config.labels
-    rows = [list(photos[1:])] + [restyled(model, codes, labels[:1], 0, names.index(name))[1:] for name in ROWS]
+    rows = [list(photos[1:])] + [restyled(model, codes, labels[:1], 0, names.index(name))[1:] for name in plan.rows]
     left = [photos[0], names.colorize(samples.labels[0]), rebuilt]
-    captions = ["take from"] + [f"its {name}" for name in ROWS]
+    captions = ["take from"] + [f"its {name}" for name in plan.rows]
 
     width = (SIDE + GAP) * (len(donors) + 1) + 3 * GAP + GAP
     height = (SIDE + TEXT + GAP) * len(rows) + GAP
@@ -67,7 +84,7 @@ def hero(model: GroupDNet, base: int, donors: Sequence[int]) -> Image.Image:
         method = Image.Resampling.NEAREST if caption == "its label map" else Image.Resampling.BICUBIC
         sheet.paste(Image.fromarray(picture).resize((SIDE, SIDE), method), (x, y + TEXT))
 
-    for row, (picture, caption) in enumerate(zip(left, ("a person", "its label map", "encoded, decoded"))):
+    for row, (picture, caption) in enumerate(zip(left, (plan.thing, "its label map", "encoded, decoded"))):
         put(picture, 0, row, caption)
     for row, (pictures, caption) in enumerate(zip(rows, captions)):
         for column, picture in enumerate(pictures):
@@ -78,14 +95,15 @@ def hero(model: GroupDNet, base: int, donors: Sequence[int]) -> Image.Image:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", default=ROOT / "data/checkpoints/people-64.safetensors")
-    parser.add_argument("--base", type=int, default=44)
-    parser.add_argument("--donors", type=int, nargs="+", default=[41, 210, 217, 236, 374, 386])
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/hero.png")
+    parser.add_argument("--only", choices=list(PLANS), help="one of them")
     options = parser.parse_args()
-    options.out.parent.mkdir(exist_ok=True)
-    hero(GroupDNet.load(options.checkpoint), options.base, options.donors).save(options.out)
-    print(options.out)
+    for name, plan in PLANS.items():
+        if options.only in (None, name):
+            model = GroupDNet.load(ROOT / f"data/checkpoints/{plan.checkpoint}.safetensors")
+            out = ROOT / f"docs/{name}.webp"
+            out.parent.mkdir(exist_ok=True)
+            draw_plan(model, plan).save(out, quality=88)
+            print(out)
 
 
 if __name__ == "__main__":
