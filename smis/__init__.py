@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from smis.config import GroupDNetConfig, TrainConfig
     from smis.datasets.archive import Archive, Samples, people
-    from smis.editing import ClassCodes, mix, morph
+    from smis.editing import ClassCodes, mix, morph, slerp
     from smis.labels import PEOPLE, LabelSet
     from smis.model import CheckpointError, GroupDNet
     from smis.presets import preset
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "smis.config": ("GroupDNetConfig", "TrainConfig"),
     "smis.datasets.archive": ("Archive", "Samples", "people"),
-    "smis.editing": ("ClassCodes", "mix", "morph"),
+    "smis.editing": ("ClassCodes", "mix", "morph", "slerp"),
     "smis.labels": ("PEOPLE", "LabelSet"),
     "smis.model": ("CheckpointError", "GroupDNet"),
     "smis.presets": ("preset",),
@@ -44,6 +44,7 @@ __all__ = [
     "morph",
     "people",
     "preset",
+    "slerp",
 ]
 
 

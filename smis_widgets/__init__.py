@@ -16,7 +16,24 @@ except ImportError as error:
 from smis_widgets.base import Frame, Refused
 from smis_widgets.mixer import Mixer
 from smis_widgets.mixing import MixerState, Studio, describe, render
+from smis_widgets.morpher import Morpher
+from smis_widgets.morphing import MorphState
+from smis_widgets.painter import Painter
 from smis_widgets.pictures import Picture, strip
 from smis_widgets.surface import Surface
 
-__all__ = ["Frame", "Mixer", "MixerState", "Picture", "Refused", "Studio", "Surface", "describe", "render", "strip"]
+__all__ = [
+    "Frame",
+    "Mixer",
+    "MixerState",
+    "MorphState",
+    "Morpher",
+    "Painter",
+    "Picture",
+    "Refused",
+    "Studio",
+    "Surface",
+    "describe",
+    "render",
+    "strip",
+]

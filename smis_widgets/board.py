@@ -106,6 +106,7 @@ def snapshot(
     width, height = board.size
     wide, high = shown[0] * s, shown[1] * s
     lines = [line for words in describe(state, studio) for line in wrap(words, wide, 12 * s)]
+    lines = [line.replace("\u00a0", " ") for line in lines]  # Pillow's font has no such space
     sheet = Image.new("RGBA", (names + width + wide + 3 * text, height + 2 * text), (250, 250, 248, 255))
     draw = ImageDraw.Draw(sheet)
     for row, name in enumerate(("person", "shape", *studio.samples.label_set.classes)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 from collections.abc import Callable
@@ -16,11 +15,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from smis.datasets.archive import Samples
-from smis.files import whole_file
 from smis_widgets.base import Frame, Panel, Refused
 from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, snapshot
 from smis_widgets.mixing import MixerState, Model, Studio, describe, render
 from smis_widgets.pictures import enlarge
+from smis_widgets.saving import saved_link, write_new
 from smis_widgets.surface import Surface
 from smis_widgets.theme import css, letter
 
@@ -245,30 +244,10 @@ class Mixer(Panel[MixerState]):
         self.saved = None
         self.act(keep)
         if self.saved is not None:
-            data = base64.b64encode(self.saved.read_bytes()).decode()
-            name = html.escape(self.saved.name)
-            self.tell(
-                self.describe() + f'<div class="smis-hint">Saved {html.escape(str(self.saved))} · <a download="{name}" '
-                f'href="data:image/png;base64,{data}">download</a></div>'
-            )
+            self.tell(self.describe() + saved_link(self.saved, "image/png"))
 
     def _number(self, person: str) -> int:
         names = [letter(p) for p in range(self.board.people)]
         if person not in names:
             raise Refused(f"There is no person {person!r}: they are called {names[0]} to {names[-1]}.")
         return names.index(person)
-
-
-def write_new(path: Path, data: bytes) -> Path:
-    """Write a new PNG file, whole or not at all. When the name is taken, a number is added: mix.png, mix-2.png, ..."""
-    if path.suffix.lower() != ".png" or not path.stem:
-        raise ValueError(f"a file name that ends in .png is needed, got {str(path)!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent}")
-    target, number = path.resolve(), 1
-    while target.exists():
-        number += 1
-        target = path.resolve().with_name(f"{path.stem}-{number}{path.suffix}")
-    with whole_file(target) as part:
-        part.write_bytes(data)
-    return target

@@ -18,7 +18,7 @@ from smis import people
 from tests.browser.labserver import ROOT, find_cell, finished, open_notebook, pixels, run_all
 
 NAME = "00_start_here.ipynb"
-EDGE = 2  # pixels at 64: next to a border the decoder and the enlargement may blend
+EDGE = 4  # pixels at 128: next to a border the decoder and the enlargement may blend
 
 
 def gallery_of_notebook() -> tuple[int, ...]:
@@ -57,7 +57,7 @@ def click_cell(page: Any, title: str) -> None:
 
 @pytest.mark.slow
 def test_another_top_by_mouse_and_again_after_a_reload(page: Any, lab: str, shots: Path) -> None:
-    gallery = people("test").load(size=64, indices=gallery_of_notebook())
+    gallery = people("test").load(indices=gallery_of_notebook())
     top, letters = gallery.label_set.index("top"), "ABCDEFGH"
     shape = gallery.labels[0]  # the mixer stands on the shape of the first person
     colour = {

@@ -1,7 +1,10 @@
+import math
+
 import pytest
 import torch
 
 from smis import ClassCodes, mix, morph
+from smis.editing import angles, slerp
 from smis.sheets import grid, next_present, to_uint8
 
 
@@ -36,13 +39,59 @@ def test_codes_of_one_image_and_wrong_shapes(codes):
 def test_morph_goes_straight_and_beyond_and_leaves_other_classes():
     a, b = torch.randn(1, 4, 2, 4, 4), torch.randn(1, 4, 2, 4, 4)
     assert torch.equal(morph(a, b, 0.0), a)
-    torch.testing.assert_close(morph(a, b, 1.0), b)
+    assert torch.equal(morph(a, b, 1.0), b)
     torch.testing.assert_close(morph(a, b, 1.5) - b, 0.5 * (b - a), rtol=1e-4, atol=1e-5)
     part = morph(a, b, 0.5, classes=[1, 3])
     assert torch.equal(part[:, [0, 2]], a[:, [0, 2]])
     torch.testing.assert_close(part[:, [1, 3]], (a[:, [1, 3]] + b[:, [1, 3]]) / 2)
     with pytest.raises(ValueError, match="one shape"):
         morph(a, b[:, :3], 0.5)
+
+
+@pytest.mark.parametrize("way", [morph, slerp])
+def test_no_class_means_no_move_and_unknown_ones_are_refused(way):
+    a, b = torch.randn(1, 3, 2, 1, 1), torch.randn(1, 3, 2, 1, 1)
+    assert torch.equal(way(a, b, 0.5, classes=[]), a)
+    with pytest.raises(ValueError, match=r"0\.\.2, got \[3\]"):
+        way(a, b, 0.5, classes=[0, 3])
+
+
+def arrow(length, degrees):
+    """A code of one class that points this way in a plane."""
+    at = math.radians(degrees)
+    return torch.tensor([length * math.cos(at), length * math.sin(at)]).view(1, 1, 2, 1, 1)
+
+
+def test_slerp_turns_by_the_share_of_the_angle_and_keeps_the_length():
+    a, b = arrow(2, 10), arrow(2, 70)
+    for amount in (-0.5, 0.0, 0.25, 0.5, 1.0, 1.5):
+        torch.testing.assert_close(slerp(a, b, amount), arrow(2, 10 + 60 * amount))
+    torch.testing.assert_close(angles(a, b), torch.tensor([[math.radians(60)]]))
+
+
+def test_slerp_ends_exactly_and_turns_every_class_by_its_own_angle():
+    a, b = 9 * torch.randn(2, 4, 2, 4, 4), torch.randn(2, 4, 2, 4, 4)
+    assert torch.equal(slerp(a, b, 0.0), a)
+    assert torch.equal(slerp(a, b, 1.0), b)
+    part = slerp(a, b, 0.3, classes=[2])
+    assert torch.equal(part[:, [0, 1, 3]], a[:, [0, 1, 3]])
+    torch.testing.assert_close(part[:1, 2:3], slerp(a[:1, 2:3], b[:1, 2:3], 0.3))
+
+
+def test_slerp_of_lengths_that_differ_has_no_dip():
+    a, b = arrow(1, 0), arrow(3, 90)
+    lengths = [slerp(a, b, k / 10).norm().item() for k in range(11)]
+    assert lengths == sorted(lengths)
+    assert min(morph(a, b, k / 10).norm().item() for k in range(11)) < 1
+
+
+@pytest.mark.parametrize("b", [arrow(3, 20), arrow(-1, 20), arrow(0, 0)], ids=["parallel", "opposite", "zero"])
+def test_slerp_without_an_arc_goes_straight(b):
+    a = arrow(1, 20)
+    for amount in (0.0, 0.5, 1.0, 1.5):
+        torch.testing.assert_close(slerp(a, b, amount), morph(a, b, amount))
+    with pytest.raises(ValueError, match="slerp needs two code tensors"):
+        slerp(a, b[:, :, :1], 0.5)
 
 
 def test_bytes_of_images_are_rounded_and_clipped():

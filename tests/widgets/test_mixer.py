@@ -11,8 +11,8 @@ from PIL import Image
 from smis_widgets import Mixer
 from smis_widgets.base import parts
 from smis_widgets.board import CLASSES, MASK, PHOTO
-from smis_widgets.mixer import write_new
 from smis_widgets.pictures import enlarge
+from smis_widgets.saving import write_new
 from tests.widgets.fake import COAT, HAT, SHOES, FakeModel, colour, toys
 
 
