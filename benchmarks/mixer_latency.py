@@ -51,9 +51,9 @@ def timed(name, work):
         return result
     return wrapper
 
-model = GroupDNet.load(data_file("checkpoints/people-64.safetensors"))
+model = GroupDNet.load(data_file("checkpoints/people-128.safetensors"))
 test, chosen = people("test"), range(8)
-mixer = Mixer(model, test.load(size=64, indices=chosen), pictures=test.load(indices=chosen))
+mixer = Mixer(model, test.load(indices=chosen))
 parts.render = timed("network", parts.render)
 mixer.result.show = timed("drawing", mixer.result.show)
 mixer._set_controls = timed("controls", mixer._set_controls)
