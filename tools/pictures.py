@@ -1,6 +1,7 @@
-"""Draw docs/hero.webp, docs/rooms.webp and docs/streets.webp: one scene, restyled class by class from others.
+"""Draw the pictures of README.md. After a new checkpoint: python tools/pictures.py [--only rooms]
 
-python tools/pictures.py [--only rooms]      after a new checkpoint
+docs/hero.webp, docs/rooms.webp, docs/streets.webp: one scene, restyled class by class from others.
+docs/painter.webp: the Painter after two edits of a room, without a kernel.
 """
 
 from __future__ import annotations
@@ -93,9 +94,20 @@ def draw_plan(model: GroupDNet, plan: Plan) -> Image.Image:
     return sheet
 
 
+def painted() -> Image.Image:
+    """A bed put where a sofa was, and the picture on the wall replaced by a window."""
+    from smis_widgets import Painter
+
+    model = GroupDNet.load(ROOT / "data/checkpoints/rooms-128.safetensors")
+    painter = Painter(model, open_archive("rooms", "test").load(indices=range(10)), strict=True)
+    painter.do("stamp bed F 52 84,92")
+    painter.do("replace picture window")
+    return painter.snapshot()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=list(PLANS), help="one of them")
+    parser.add_argument("--only", choices=[*PLANS, "painter"], help="one of them")
     options = parser.parse_args()
     for name, plan in PLANS.items():
         if options.only in (None, name):
@@ -104,6 +116,9 @@ def main() -> None:
             out.parent.mkdir(exist_ok=True)
             draw_plan(model, plan).save(out, quality=88)
             print(out)
+    if options.only in (None, "painter"):
+        painted().convert("RGB").save(ROOT / "docs/painter.webp", quality=90)
+        print(ROOT / "docs/painter.webp")
 
 
 if __name__ == "__main__":

@@ -55,9 +55,12 @@ def test_good_links(tmp_path: Path) -> None:
     assert broken_links(text, tmp_path) == []
 
 
-def test_the_readme_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_readme_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.chdir(ROOT)
     names: dict[str, Any] = {}
-    exec(example, names)
-    assert names["image"].shape == (1, 3, 64, 64)
+    for example in examples:
+        exec(example, names)
+    assert len(examples) == 2
+    assert len(names["rooms"]) == 10
+    assert names["image"].shape == (1, 3, 128, 128)
