@@ -51,6 +51,8 @@ def row(values: dict[str, Any]) -> list[str]:
     """One line of the table."""
 
     def number(measured: dict[str, float], digits: int) -> str:
+        if measured["value"] > 1e4:
+            return "over 10,000"  # nothing but rounding moves outside
         return f"{measured['value']:.{digits}f} [{measured['low']:.{digits}f}, {measured['high']:.{digits}f}]"
 
     network, mean, truth = values["reconstruction"][0], values["control"][-1], values["truth"][-1]
