@@ -6,6 +6,8 @@ channel sees only the input channels of its own part. With as many groups as cla
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -100,7 +102,8 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """weight `(out, in, k, k)` -> weight / sigma."""
-        with torch.autocast(weight.device.type, enabled=False):  # all of the layer hangs on this one number
+        # all of the layer hangs on this one number: in full precision in any case (meta tensors have no numbers)
+        with nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False):
             matrix = weight.flatten(1)
             if self.training:
                 self._iterate(matrix)

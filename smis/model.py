@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from smis.config import ConfigError, GroupDNetConfig
 from smis.decoder import GroupDecoder
 from smis.editing import ClassCodes
-from smis.encoder import GroupEncoder, class_boxes, sample_code
+from smis.encoder import GroupEncoder, sample_code
 from smis.files import whole_file
 from smis.priors import CodePrior
 
@@ -71,8 +71,8 @@ class GroupDNet(nn.Module):
         mu, _ = self.encoder(images, labels)
         if self.config.controllers == 1:  # one code for the whole image is always there
             return ClassCodes(mu, torch.ones(len(labels), 1, dtype=torch.bool, device=labels.device))
-        present = class_boxes(labels, self.config.controllers)[..., 2] > 0  # (B, C)
-        return ClassCodes(mu, present)
+        absent = torch.zeros(len(labels), self.config.controllers, dtype=torch.bool, device=labels.device)
+        return ClassCodes(mu, absent.scatter(1, labels.flatten(1).long(), True))  # (B, C): some pixel has the class
 
     def forward(
         self, images: Tensor, labels: Tensor, noise: Tensor, edges: Tensor | None = None

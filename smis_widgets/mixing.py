@@ -113,7 +113,7 @@ class MixerState:
 
     def _check_person(self, person: int) -> None:
         if not 0 <= person < len(self.present):
-            raise ValueError(f"people are numbered 0 to {len(self.present) - 1}, got {person}")
+            raise ValueError(f"references are numbered 0 to {len(self.present) - 1}, got {person}")
 
     def _check_class(self, c: int) -> None:
         if not 0 <= c < len(self.classes):
@@ -122,7 +122,7 @@ class MixerState:
 
 @dataclass(frozen=True, eq=False)
 class Studio:
-    """The network, the people at its size, their codes, and the same people in any size for the thumbnails.
+    """The network, images at its size, their codes, and the same images in any size for the thumbnails.
 
     A `GroupDNet` gets a renderer, which draws the same images faster.
     """
@@ -135,9 +135,9 @@ class Studio:
 
     @classmethod
     def open(cls, model: Model, samples: Samples, pictures: Samples | None = None) -> Studio:
-        """Encode the people once, in one batch.
+        """Encode the images once, in one batch.
 
-        Raises ValueError when size or label set are not the network's, or when there are too many people.
+        Raises ValueError when size or label set are not the network's, or when there are too many images.
         """
         size, labels = tuple(model.config.image_size), model.config.labels
         if samples.labels.shape[1:] != size:
@@ -151,9 +151,9 @@ class Studio:
                 f"{', '.join(samples.label_set.classes)}: use the data that the network was trained on"
             )
         if not 1 <= len(samples) <= len(LETTERS):
-            raise ValueError(f"a gallery holds 1 to {len(LETTERS)} people, got {len(samples)}")
+            raise ValueError(f"a gallery holds 1 to {len(LETTERS)} images, got {len(samples)}")
         if pictures is not None and len(pictures) != len(samples):
-            raise ValueError(f"one picture a person: {len(samples)} people, {len(pictures)} pictures")
+            raise ValueError(f"one picture an image: {len(samples)} images, {len(pictures)} pictures")
         with torch.inference_mode():
             codes = model.encode(*samples.tensors())
         renderer = Renderer(model) if isinstance(model, GroupDNet) else None

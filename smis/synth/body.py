@@ -96,14 +96,6 @@ class Body:
         arm = np.clip(self.arm_weight * 1.5, 0, 1)
         return arm * s + (1 - arm) * -0.3
 
-    @cached_property
-    def along_leg(self) -> np.ndarray:
-        """Height along the leg's axis (V,), equal to z at the hip joint; a hem cut there is square to the leg."""
-        hip, ankle = self.head("upperleg01.L"), self.head("foot.L")
-        axis = (hip - ankle) / np.linalg.norm(hip - ankle)
-        p = self.template * np.where(self.template[:, :1] < 0, [-1, 1, 1], 1)
-        return (p - hip) @ axis + hip[2]
-
 
 @lru_cache(maxsize=1)
 def load_body() -> Body:

@@ -25,7 +25,13 @@ PEOPLE_WIDTHS = (32, 32, 32, 16, 16, 8, 8)
 NARROW = {
     "cityscapes": {"decoder_widths": (140, 140, 140, 70, 140, 140, 35), "norm_hidden": (35,) * 7},
     "ade20k": {"decoder_widths": (2416, 32, 32, 16, 8, 8, 8), "spare_width": 4},
-    "people-64": {"decoder_widths": (32, 32, 32, 16, 8), "norm_hidden": (8,) * 5},
+    "rooms-128": {"decoder_widths": (30, 30, 30, 30, 15, 15, 8), "norm_hidden": (15,) * 7},
+    "streets-128": {"decoder_widths": (28, 28, 28, 28, 14, 14, 8), "norm_hidden": (14,) * 7},
+    **{
+        name: {"decoder_widths": (32, 32, 32, 16, 8), "norm_hidden": (8,) * 5}
+        for name in PRESETS
+        if name.startswith("people-64")
+    },
     "smoke": {},
 }
 
