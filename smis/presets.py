@@ -277,7 +277,6 @@ def _world_128(labels: LabelSet, width: int, groups: Sequence[int], hidden: int)
 _PAPER = LossWeights(kl=0.05 * 2)
 PRESETS: dict[str, TrainConfig] = {
     "people-64": _PEOPLE_64,
-    **_SMALL_BASELINES,
     "people-128": _world_128(PEOPLE, 32, (8, 8, 8, 4, 4, 2, 2, 1), 128),
     "rooms-128": _world_128(ROOMS, 30, (15, 15, 15, 5, 5, 3, 3, 1), 120),
     "streets-128": _world_128(STREETS, 28, (14, 14, 14, 7, 7, 2, 2, 1), 112),
@@ -285,6 +284,7 @@ PRESETS: dict[str, TrainConfig] = {
     "cityscapes": TrainConfig(model=cityscapes(named_label_set("cityscapes")), data="cityscapes", batch_size=4),
     "ade20k": TrainConfig(model=ade20k(named_label_set("ade20k")), data="ade20k", batch_size=4),
     **{name: TrainConfig(model=model, data="deepfashion", weights=_PAPER) for name, model in _BASELINES.items()},
+    **_SMALL_BASELINES,
     "smoke": _SMOKE,
 }
 

@@ -10,7 +10,7 @@
 # # Start here: the hair of one person, the clothes of another
 #
 # ![Rows of rendered people: the label map, the original, and the same person after the network has taken the style of
-# one class from somebody else.](../docs/hero.png)
+# one class from somebody else.](../docs/hero.webp)
 #
 # A label map says where the hair is, where the top is, where the shoes are. It does not say what they look like.
 # The network of this course, GroupDNet, draws a picture for a label map, and it has **one latent code for each class**:
