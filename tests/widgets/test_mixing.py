@@ -129,7 +129,7 @@ def test_errors_are_values(studio: Studio) -> None:
 def test_a_gallery_that_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match=r"takes 32 x 32.*gallery is 16 x 16.*size=32"):
         Studio.open(FakeModel(size=(32, 32)), toys())
-    with pytest.raises(ValueError, match="1 to 26 people, got 27"):
+    with pytest.raises(ValueError, match="1 to 26 images, got 27"):
         Studio.open(FakeModel(), toys(27))
     with pytest.raises(ValueError, match="4 people, 3 pictures"):
         Studio.open(FakeModel(), toys(4), toys(3))
