@@ -131,7 +131,7 @@ def test_a_gallery_that_does_not_fit_is_named() -> None:
         Studio.open(FakeModel(size=(32, 32)), toys())
     with pytest.raises(ValueError, match="1 to 26 images, got 27"):
         Studio.open(FakeModel(), toys(27))
-    with pytest.raises(ValueError, match="4 people, 3 pictures"):
+    with pytest.raises(ValueError, match="4 images, 3 pictures"):
         Studio.open(FakeModel(), toys(4), toys(3))
     other = type(LABELS)("others", ("a", "b", "c", "d"), LABELS.palette)
     with pytest.raises(ValueError, match=r"knows the classes a, b, c, d"):
