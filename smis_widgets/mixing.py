@@ -16,7 +16,7 @@ from torch import Tensor
 from smis.datasets.archive import Samples
 from smis.editing import ClassCodes, mix
 from smis.model import GroupDNet
-from smis.rendering import Renderer
+from smis.rendering import Renderer, with_sensible_threads
 from smis.sheets import to_uint8
 from smis_widgets.base import Frame, Refused
 from smis_widgets.theme import LETTERS, letter
@@ -163,8 +163,9 @@ class Studio:
         """As the network does. The renderer keeps what a change of some classes leaves as it was."""
         if self.renderer is None:
             return self.model.decode(codes, labels)
-        self.renderer.set_mask(labels)
-        return self.renderer(codes)
+        with with_sensible_threads(self.model.config):  # a second thread waits longer than it works
+            self.renderer.set_mask(labels)
+            return self.renderer(codes)
 
     def start(self) -> MixerState:
         """The first person as it is."""

@@ -1,14 +1,18 @@
-"""Two settings of the machine that change no number, only how long it takes. Both are the caller's choice."""
+"""Settings of the machine that change no number, only how long it takes. They are the caller's choice."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
 
 from smis.config import GroupDNetConfig
 
-__all__ = ["keep_freed_memory", "sensible_threads"]
+__all__ = ["keep_freed_memory", "sensible_threads", "with_sensible_threads"]
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
 SMALL = 2**22  # numbers in the largest feature map from which on a second thread earns its keep
@@ -24,6 +28,17 @@ def sensible_threads(config: GroupDNetConfig) -> int:
         for number, width in enumerate(config.decoder_widths)
     )
     return 1 if largest < SMALL else max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+@contextmanager
+def with_sensible_threads(config: GroupDNetConfig) -> Iterator[None]:
+    """Inside, torch uses at most `sensible_threads`; afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, sensible_threads(config)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def keep_freed_memory() -> bool:

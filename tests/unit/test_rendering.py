@@ -14,7 +14,7 @@ from smis.layers import LEAK, CGBlock, CGNorm, one_hot, spectral_conv
 from smis.model import GroupDNet
 from smis.neighbourhoods import Neighbourhoods
 from smis.presets import PRESETS, preset
-from smis.rendering import CodeRenderer, Renderer, convolutions, sensible_threads, winograd
+from smis.rendering import CodeRenderer, Renderer, convolutions, sensible_threads, winograd, with_sensible_threads
 from smis.rendering.areas import Area
 from smis.rendering.blocks import Block
 from smis.rendering.convolutions import Convolution, Picture
@@ -405,6 +405,17 @@ def test_what_does_not_fit_is_named():
 def test_small_networks_get_one_thread():
     assert sensible_threads(preset("people-64").model) == 1
     assert sensible_threads(preset("deepfashion").model) >= 1
+
+
+def test_the_number_of_threads_is_given_back():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with with_sensible_threads(preset("people-128").model):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_keeping_freed_memory_changes_no_number():
