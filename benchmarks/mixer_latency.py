@@ -15,6 +15,8 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,30 +97,47 @@ HOOK = """(() => {
 })();"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure click -> new pixels in the mixer.")
-    parser.add_argument("--clicks", type=int, default=50)
-    clicks = parser.parse_args().clicks
+@contextmanager
+def notebook_page(sources: Sequence[str], hook: str) -> Iterator[Any]:
+    """Chromium's page on a new notebook of these cells in JupyterLab, all of them run. `hook` runs in the page first."""
     chromium = find_chromium()
     if chromium is None:
         sys.exit(HOW_TO_GET)
     with tempfile.TemporaryDirectory() as folder:
-        cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, FLOOR, REPORT)]
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), Path(folder) / "latency.ipynb")
         with jupyterlab(Path(folder)) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1200})
-            page.add_init_script(HOOK)
+            page.add_init_script(hook)
             open_notebook(page, address, "latency.ipynb")
             run_all(page)
             finished(page)
             page.wait_for_timeout(1500)
-            rows = measure(page, clicks)
-            page.locator(".floor-button").scroll_into_view_if_needed()
-            floor = [press(page, page.locator(".floor-button").bounding_box()) for _ in range(20)]
-            report = kernel_report(page)
+            yield page
             browser.close()
+
+
+def drawn(page: Any) -> dict[str, float]:
+    """What the hook noted of the event before, once its pixels are there."""
+    row = page.evaluate("""async () => {
+        const end = performance.now() + 10000, probe = window.__probe;
+        while (probe.painted === null && performance.now() < end) await new Promise(done => setTimeout(done, 20));
+        return {...probe}; }""")
+    page.wait_for_timeout(150)  # let the kernel finish what comes after the picture
+    return dict(row)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure click -> new pixels in the mixer.")
+    parser.add_argument("--clicks", type=int, default=50)
+    clicks = parser.parse_args().clicks
+    with notebook_page((SETUP, FLOOR, REPORT), HOOK) as page:
+        rows = measure(page, clicks)
+        page.locator(".floor-button").scroll_into_view_if_needed()
+        floor = [press(page, page.locator(".floor-button").bounding_box()) for _ in range(20)]
+        report = kernel_report(page)
     print_table(rows, floor, report)
 
 
@@ -133,12 +152,7 @@ def measure(page: Any, clicks: int) -> list[dict[str, float]]:
 
 def press(page: Any, box: dict[str, float]) -> dict[str, float]:
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    row = page.evaluate("""async () => {
-        const end = performance.now() + 10000, probe = window.__probe;
-        while (probe.painted === null && performance.now() < end) await new Promise(done => setTimeout(done, 20));
-        return {...probe}; }""")
-    page.wait_for_timeout(150)  # let the kernel finish what comes after the picture
-    return dict(row)
+    return drawn(page)
 
 
 def kernel_report(page: Any) -> dict[str, Any]:

@@ -11,16 +11,9 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import nbformat
-from mixer_latency import FLOOR, HOOK
-from playwright.sync_api import sync_playwright
-
-from tests.browser.labserver import FLAGS, HOW_TO_GET, find_chromium, finished, jupyterlab, open_notebook, run_all
+from mixer_latency import FLOOR, HOOK, drawn, notebook_page
 
 SETUP = """
 import ipywidgets
@@ -41,12 +34,7 @@ morpher
 def key(page: Any, name: str) -> dict[str, float]:
     """Press a key, and wait for what it draws."""
     page.keyboard.press(name)
-    row = page.evaluate("""async () => {
-        const end = performance.now() + 10000, probe = window.__probe;
-        while (probe.painted === null && performance.now() < end) await new Promise(done => setTimeout(done, 20));
-        return {...probe}; }""")
-    page.wait_for_timeout(150)
-    return dict(row)
+    return drawn(page)
 
 
 def main() -> None:
@@ -55,30 +43,13 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="people-128")
     parser.add_argument("--classes", default="all", help="all, or the name of one class")
     options = parser.parse_args()
-    chromium = find_chromium()
-    if chromium is None:
-        sys.exit(HOW_TO_GET)
     hook = HOOK.replace("addEventListener('mousedown'", "addEventListener('keydown'")
     setup = SETUP.format(checkpoint=options.checkpoint, classes=options.classes)
-    with tempfile.TemporaryDirectory() as folder:
-        cells = [nbformat.v4.new_code_cell(source) for source in (setup, FLOOR)]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), Path(folder) / "latency.ipynb")
-        with jupyterlab(Path(folder)) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1400, "height": 1200})
-            page.add_init_script(hook)
-            open_notebook(page, address, "latency.ipynb")
-            run_all(page)
-            finished(page)
-            page.wait_for_timeout(1500)
-            page.locator(".smis-amount .noUi-handle").focus()
-            rows = [key(page, "ArrowRight" if n // 20 % 2 == 0 else "ArrowLeft") for n in range(options.presses + 3)][
-                3:
-            ]
-            page.locator(".floor-button").focus()
-            floor = [key(page, "Enter") for _ in range(20)]
-            browser.close()
+    with notebook_page((setup, FLOOR), hook) as page:
+        page.locator(".smis-amount .noUi-handle").focus()
+        rows = [key(page, "ArrowRight" if n // 20 % 2 == 0 else "ArrowLeft") for n in range(options.presses + 3)][3:]
+        page.locator(".floor-button").focus()
+        floor = [key(page, "Enter") for _ in range(20)]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{options.checkpoint}, {options.classes}; {len(rows)} presses, load {load:.1f}; milliseconds")
     print(f"{'':40s}{'median':>8s}{'p95':>8s}")

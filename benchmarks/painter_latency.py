@@ -12,26 +12,9 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import nbformat
-from playwright.sync_api import sync_playwright
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tests.browser.labserver import (  # noqa: E402
-    FLAGS,
-    HOW_TO_GET,
-    find_chromium,
-    finished,
-    jupyterlab,
-    open_notebook,
-    run_all,
-)
+from mixer_latency import notebook_page
 
 SETUP = """
 from smis import GroupDNet
@@ -73,23 +56,8 @@ def main() -> None:
     parser.add_argument("--strokes", type=int, default=50)
     parser.add_argument("--checkpoint", default="people-64", help="a file in data/checkpoints, such as rooms-128")
     options = parser.parse_args()
-    chromium = find_chromium()
-    if chromium is None:
-        sys.exit(HOW_TO_GET)
-    with tempfile.TemporaryDirectory() as folder:
-        cell = nbformat.v4.new_code_cell(SETUP.format(checkpoint=options.checkpoint))
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), Path(folder) / "latency.ipynb")
-        with jupyterlab(Path(folder)) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1400, "height": 1100})
-            page.add_init_script(HOOK)
-            open_notebook(page, address, "latency.ipynb")
-            run_all(page)
-            finished(page)
-            page.wait_for_timeout(1500)
-            rows = [dab(page, n) for n in range(options.strokes + 3)][3:]  # the first three warm up
-            browser.close()
+    with notebook_page([SETUP.format(checkpoint=options.checkpoint)], HOOK) as page:
+        rows = [dab(page, n) for n in range(options.strokes + 3)][3:]  # the first three warm up
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{options.checkpoint}, {os.cpu_count()} CPUs, load {load:.1f}, {len(rows)} dabs")
     print(f"{'milliseconds':52s}{'median':>8s}{'95 %':>8s}{'seen':>6s}")

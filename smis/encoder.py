@@ -86,7 +86,7 @@ def gather_by_class(
     """
     tall_out, wide_out = size or (images.shape[2], images.shape[3])
     chosen = torch.arange(boxes.shape[1], device=images.device)
-    if len(classes) < len(chosen) or list(classes) != list(range(len(chosen))):
+    if list(classes) != list(range(len(chosen))):
         chosen = chosen[list(classes)]
     top, left, tall, wide = boxes[:, chosen, :, None].unbind(2)  # each (B, n, 1)
 

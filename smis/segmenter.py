@@ -220,9 +220,7 @@ def train_segmenter(
     for step in range(training.steps):
         for group in optimiser.param_groups:
             group["lr"] = training.lr * (1 + math.cos(math.pi * step / training.steps)) / 2
-        batch = stream.batch(step)  # moved as bytes: a quarter of the floats
-        images = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        labels = torch.from_numpy(batch.labels).to(device).long()
+        images, labels, _ = stream.batch(step).tensors(device)
         images = jitter(images, training.jitter, random)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             scores = network(images)
