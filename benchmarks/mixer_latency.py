@@ -99,7 +99,7 @@ HOOK = """(() => {
 
 @contextmanager
 def notebook_page(sources: Sequence[str], hook: str) -> Iterator[Any]:
-    """Chromium's page on a new notebook of these cells in JupyterLab, all of them run. `hook` runs in the page first."""
+    """Chromium on a new notebook of these cells in JupyterLab, all of them run. `hook` runs in the page first."""
     chromium = find_chromium()
     if chromium is None:
         sys.exit(HOW_TO_GET)
