@@ -5,14 +5,18 @@
 Both are `people-64` with other numbers. MulNet has a small whole decoder for every class, as large as each of
 `people-64-mulnet`'s. GroupDNet has as many channels a class in its first two blocks; from there on its groups fall and
 its widths are those of `people-64`, whatever the number of classes. The encoders are equal. Every step is a whole
-training step: encoder, decoder, discriminator, perceptual loss.
+training step: encoder, decoder, discriminator, perceptual loss. Memory is the peak of a run: of the GPU's allocator, or
+on a CPU of a process of its own, less what it held before.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import resource
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -51,9 +55,22 @@ def networks(classes: int, batch: int) -> dict[str, TrainConfig]:
     return {"GroupDNet": start.replace(**both, **falling), "MulNet": start.replace(**both, **constant)}
 
 
+def resident() -> float:
+    """MiB of memory that this process held at most, so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def alone(config: TrainConfig, steps: int) -> dict[str, float]:
+    """`measure` in a process of its own: its peak of memory is nobody else's."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, (config, steps))
+
+
 def measure(config: TrainConfig, steps: int) -> dict[str, float]:
     """Seconds and memory of a training step, seconds of drawing a batch, parameters and multiply-adds."""
     cuda = torch.cuda.is_available()
+    before = resident()
     trainer = Trainer(config, mosaics(config.model.labels, 2 * config.batch_size, config.model.image_size),
                       accelerator_for(config))  # fmt: skip
     if cuda:
@@ -74,7 +91,7 @@ def measure(config: TrainConfig, steps: int) -> dict[str, float]:
         return statistics.median(times)
 
     step = median(trainer.step)
-    memory = torch.cuda.max_memory_allocated() / 2**20 if cuda else float("nan")
+    memory = torch.cuda.max_memory_allocated() / 2**20 if cuda else resident() - before
     model, labels = trainer.model.eval(), trainer.batch(0)[1]
     codes = model.sample(config.batch_size)
     with torch.no_grad():
@@ -104,7 +121,7 @@ def main() -> None:
     for classes in options.classes:
         for name, config in networks(classes, options.batch).items():
             try:
-                row = measure(config, options.steps)
+                row = (measure if torch.cuda.is_available() else alone)(config, options.steps)
             except (RuntimeError, TrainingError) as error:
                 print(f"{classes:7d}  {name:10s}{str(error).splitlines()[0][:90]}", flush=True)
                 continue
