@@ -11,7 +11,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lab test lint unit widgets test-notebooks browser notebooks check-notebooks lock clean
+.PHONY: help install lab test lint unit widgets test-notebooks browser notebooks check-notebooks site lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ notebooks: install ## build notebooks/*.ipynb from notebooks/src/*.py (ONLY=00 b
 
 check-notebooks: install ## say whether the notebooks agree with their text
 	@$(PY) tools/notebooks.py check
+
+site: install ## write the course as a static site into build/site
+	@$(PY) tools/site.py
 
 lock: install ## resolve requirements.lock anew from the ranges in pyproject.toml
 	@$(PY) -m pip install --quiet uv

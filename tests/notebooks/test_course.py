@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.markdown import broken_links, pictures_without_alt
+import smis_widgets
+from smis_widgets.base import Panel
+from tests.markdown import anchors, broken_links, pictures_without_alt
 from tools import notebooks as tool
 
+GLOSSARY = tool.NOTEBOOKS / "glossary.md"
 NOTEBOOKS = sorted(tool.NOTEBOOKS.glob("*.ipynb"))
 LONGEST_CELL = 30  # lines
+QUESTIONS = range(5, 9)  # recall questions at the end
+MATERIAL = {"00_start_here"}  # an appetiser: fewer questions
 LEAST_COMPARED = 0.85  # of the code cells
 NOT_COMPARED = {"NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP", "nbval-ignore-output", "nbval-skip"}
 NOT_COMPARABLE = {"image/png", "image/jpeg", tool.WIDGET_VIEW}  # nbval skips these
@@ -82,6 +89,41 @@ def test_it_starts_with_its_title(path: Path) -> None:
     first = read(path).cells[0]
     assert first.cell_type == "markdown"
     assert first.source.startswith("# ")
+
+
+@every_notebook
+def test_it_has_the_parts_of_a_lesson(path: Path) -> None:
+    first, *rest = (cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    missing = [part for part in ("**You will be able to**", "**You need**", "**Time**") if part not in first]
+    assert missing == []
+    assert "![" in first or "<img" in first, "it opens with a picture of the result"
+    text = "\n\n".join(rest)
+    sections = re.findall(r"^## (\d+) .+ \(\d+ minutes?\)$", text, re.MULTILINE)
+    assert [int(number) for number in sections] == list(range(1, len(sections) + 1))
+    assert len(sections) >= 4
+    assert "## What you learned" in text
+    if path.stem not in MATERIAL:
+        assert "## Read on" in text
+        asked = text.partition("## Ask yourself")[2].partition("\n## ")[0]
+        assert asked.count("<details>") in QUESTIONS
+
+
+@every_notebook
+def test_something_to_touch(path: Path) -> None:
+    code = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "code")
+    offered = [name for name in smis_widgets.__all__ if inspect.isclass(getattr(smis_widgets, name))]
+    widgets = [name for name in offered if issubclass(getattr(smis_widgets, name), Panel)]
+    assert any(re.search(rf"\b{name}[.(]", code) for name in widgets), "no widget"
+    assert ".snapshot()" in code, "no still picture of it for readers without a kernel"
+
+
+def test_every_word_of_the_glossary_is_used_and_in_order() -> None:
+    text = GLOSSARY.read_text(encoding="utf-8").partition("## Words")[2]
+    words = re.findall(r"^### (.+)$", text, re.MULTILINE)
+    assert words == sorted(words, key=str.lower)
+    course = "\n".join(source.read_text(encoding="utf-8") for source in tool.sources())
+    unused = [word for word in words if not any(f"glossary.md#{name})" in course for name in anchors(f"# {word}"))]
+    assert unused == []
 
 
 def test_what_counts_as_compared() -> None:

@@ -39,8 +39,12 @@ def test_alt_text_is_seen(text: str) -> None:
     assert pictures_without_alt(text) == []
 
 
-@pytest.mark.parametrize("text", ["[x](no.md)", "![x](no.png)", '<img src="no.png" alt="x">', "[x](no.md#part)"])
+@pytest.mark.parametrize(
+    "text",
+    ["[x](no.md)", "![x](no.png)", '<img src="no.png" alt="x">', "[x](no.md#part)", "[x](there.md#no)", "# A\n[x](#b)"],
+)
 def test_a_broken_link_is_noticed(text: str, tmp_path: Path) -> None:
+    (tmp_path / "there.md").write_text("# Yes\n```\n# no\n```\n")
     assert len(broken_links(text, tmp_path)) == 1
 
 
@@ -50,8 +54,10 @@ def test_a_picture_inside_a_link(tmp_path: Path) -> None:
 
 
 def test_good_links(tmp_path: Path) -> None:
-    (tmp_path / "a b.md").touch()
-    text = "[x](a%20b.md#part), [y](#part), [z](https://example.org/no.md), [w](mailto:a@example.org)"
+    (tmp_path / "a b.md").write_text("## CG-Norm, `by hand`\n")
+    text = (
+        "# Part\n[x](a%20b.md#cg-norm-by-hand), [y](#part)\n[z](https://example.org/no.md), [w](mailto:a@example.org)"
+    )
     assert broken_links(text, tmp_path) == []
 
 
