@@ -2,7 +2,9 @@
 
     brush bed 8 20,40 60,44        erase 6 12,80           fill wall 5.5,9         rectangle rug 30,100 90,120
     polygon tree 4,4 30,4 17,40    replace building tree   move 40,60 52,60        stamp bed C 30 64,96
-    scene B                        load <a label map, as text>
+    scene B                        load <a label map, as text>                     mirror bed C 30 64,96
+
+A mirror is a stamp with left and right exchanged.
 
 Places are x,y in pixels of the label map. Sizes are in pixels, too: the diameter of a brush, the height of a stamp.
 Letters name the examples. Names of more than one word stand in quotes: fill "traffic light" 8,9.
@@ -33,9 +35,11 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
     "replace": ("class", "class"),
     "move": ("point", "point"),
     "stamp": ("class", "letter", "size", "point"),
+    "mirror": ("class", "letter", "size", "point"),
     "scene": ("letter",),
     "load": ("map",),
 }
+STAMPS = ("stamp", "mirror")  # as it was cut, and with left and right exchanged
 EXAMPLE = {"class": "CLASS", "size": "8", "point": "20,40", "point+": "20,40 60,44", "letter": "B", "map": "MAP"}
 
 

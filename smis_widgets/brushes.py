@@ -136,6 +136,10 @@ class Piece:
         columns = np.arange(width) * wide // width
         return Piece(self.labels[rows[:, None], columns], self.mask[rows[:, None], columns])
 
+    def mirrored(self) -> Piece:
+        """The piece with left and right exchanged."""
+        return Piece(self.labels[:, ::-1], self.mask[:, ::-1])
+
     def placed(self, shape: Sequence[int], at: Point) -> tuple[slice, slice, slice, slice]:
         """Rows and columns of the map, then of the piece, when its middle lies at a place; what sticks out is cut."""
         (height, width), (tall, wide) = self.mask.shape, shape

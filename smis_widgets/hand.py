@@ -26,6 +26,7 @@ class Hand:
         act: takes a finished action.
         pick: takes the class that the eyedropper found.
         follow: takes the map (H, W) as it looks while a stroke is under way.
+        look: takes the place that was grabbed and the place under the pointer now, to move what the easel shows.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Hand:
         act: Callable[[Action], None],
         pick: Callable[[int], None],
         follow: Callable[[np.ndarray], None],
+        look: Callable[[Point, Point], None],
     ) -> None:
-        self.state, self.act, self.pick, self.follow = state, act, pick, follow
+        self.state, self.act, self.pick, self.follow, self.look = state, act, pick, follow, look
         self.easel: Easel
         self.points: list[Point] = []  # of the stroke under way, or the corners of the polygon
         self.mask: np.ndarray | None = None  # what the stroke has covered so far
         self.pressed = False
+        self.at: Point | None = None  # where the pointer was last
 
     def down(self, x: float, y: float) -> None:
         """A press: a click tool acts, the polygon gets a corner, others begin."""
@@ -52,13 +55,18 @@ class Hand:
             self._corner(at)
         else:
             self.points, self.pressed = [at], True
+            if state.tool == "look":
+                return
             self.mask = np.zeros(state.labels.shape, bool)
             self._draw(state, [at])
 
     def move(self, x: float, y: float) -> None:
         """On the way: the stroke goes on, or the guide follows."""
         state, at = self.state(), rounded(x, y)
-        if self.pressed:
+        self.at = at
+        if self.pressed and state.tool == "look":
+            self.look(self.points[0], at)
+        elif self.pressed:
             if at != self.points[-1]:
                 self.points.append(at)
                 self._draw(state, self.points[-2:])
@@ -79,6 +87,8 @@ class Hand:
             self.points.append(at)
         points = self.points
         self.cancel()
+        if state.tool == "look":
+            return
         if state.tool in ("rectangle", "move") and points[0] == points[-1]:
             raise Refused(f"Drag the mouse from one place to another to use the {state.tool} tool.")
         self.act(action_of(state, points))
@@ -148,4 +158,4 @@ def action_of(state: PainterState, points: list[Point]) -> Action:
         "move": (first, last),
         "stamp": (name, letter(state.donor), state.tall, last),
     }
-    return Action(state.tool, values[state.tool])
+    return Action("mirror" if state.tool == "stamp" and state.mirrored else state.tool, values[state.tool])

@@ -30,7 +30,7 @@ canvas.smis-guides {{ cursor: crosshair; outline: none; }}
 .smis-painter .smis-classes .jupyter-button.smis-absent {{ color: var(--jp-ui-font-color2, gray); }}
 .smis-classes .jupyter-button::before {{ content: ""; display: inline-block; width: 14px; height: 14px;
   margin-right: 7px; vertical-align: -2px; border-radius: 3px; box-shadow: 0 0 0 1px rgb(128 128 128 / 60%); }}
-.smis-painter .smis-tool.jupyter-button {{ width: auto; padding: 0 9px; margin: 0 2px 2px 0; border-radius: 5px; }}
+.smis-painter .smis-tool.jupyter-button {{ width: auto; padding: 0 7px; margin: 0 2px 2px 0; border-radius: 5px; }}
 .smis-painter .smis-tool.jupyter-button.smis-on {{
   box-shadow: inset 0 0 0 2px {css(ACCENT)}; background: rgb(230 140 0 / 16%); }}
 .smis-tray .smis-cell {{ width: {CELL}px; height: {CELL}px; margin: 0 4px 0 0; padding: 0; flex: none;
@@ -40,6 +40,7 @@ canvas.smis-guides {{ cursor: crosshair; outline: none; }}
   box-shadow: inset 0 0 0 3px {css(ACCENT)}, inset 0 0 0 4px white; }}
 .smis-painter .jupyter-button:focus-visible {{
   outline: 2px dashed var(--jp-ui-font-color1, gray); outline-offset: -2px; }}
+.smis-painter .smis-measure .widget-readout {{ min-width: 30px; width: 34px; }}
 .smis-load.jupyter-button {{ width: auto; margin: 0; border-radius: 5px; font-size: 0; }}
 .smis-load.jupyter-button::after {{ content: "Load"; font-size: var(--jp-widgets-font-size, 13px); }}
 .smis-load.jupyter-button i {{ font-size: var(--jp-widgets-font-size, 13px); }}

@@ -6,6 +6,7 @@ import html
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from smis_widgets import paintbox
 from smis_widgets.actions import Action, map_to_text
 from smis_widgets.atelier import Atelier, describe, render
 from smis_widgets.base import Frame, Panel, Refused, problem
+from smis_widgets.brushes import Point
 from smis_widgets.easel import Easel
 from smis_widgets.hand import Hand
 from smis_widgets.label_files import label_png, read_labels
+from smis_widgets.lens import MOST, Lens
 from smis_widgets.mixing import Model
 from smis_widgets.painting import PainterState
 from smis_widgets.pictures import enlarge
@@ -51,9 +54,10 @@ class Painter(Panel[PainterState]):
         height, width = self.scenes.shape
         self.shown = (SIDE, SIDE * height // width)
         self.opacity = 70
+        self.lens = Lens.whole(self.scenes.shape)
         self._on_screen: np.ndarray | None = None  # the picture that is shown
         self._rest_until = 0.0
-        self.hand = Hand(lambda: self.state, self._do, self._pick, self._follow)
+        self.hand = Hand(lambda: self.state, self._do, self._pick, self._follow, self._look)
         self._build()
         self.act(lambda state: state)
 
@@ -97,6 +101,20 @@ class Painter(Panel[PainterState]):
         """Take a stamp of the class in hand, cut from an example: `painter.stamp_from("C")`."""
         self.hand.cancel()
         self.act(lambda state: state.stamping(self.scenes.number(example)))
+
+    def mirror(self, on: bool = True) -> None:
+        """Exchange left and right of the stamp in hand."""
+        self.act(lambda state: replace(state, mirrored=on))
+
+    def magnify(self, times: float, at: Point | None = None) -> None:
+        """Show the map 1 to 6 times as large; the place `at` (x, y) stays where it is: by default the pointer's."""
+        self.lens = self.lens.magnified(times, at or self.hand.at or self.lens.middle)
+        self._set_controls()
+
+    def reset(self) -> None:
+        """Back to the scene as it is, all of it in sight; Redo brings the edits back."""
+        self.lens = Lens.whole(self.scenes.shape)
+        super().reset()
 
     def snapshot(self, scale: int = 1) -> Image.Image:
         """The map, the picture and the words as a still picture, `scale` times as large: works with no front end."""
@@ -148,7 +166,7 @@ class Painter(Panel[PainterState]):
         state = self.state
         self.easel.show(state.labels)
         self.show(self.frame)  # again, if a stroke under way was shown and came to nothing
-        self.bench.sync(state, self.opacity)
+        self.bench.sync(state, self.opacity, self.lens)
 
     def describe(self) -> str:
         first, *rest = (html.escape(line) for line in describe(self.state, self.atelier))
@@ -169,6 +187,10 @@ class Painter(Panel[PainterState]):
             self._put(image)
             end = time.perf_counter()
             self._rest_until = 2 * end - begin
+
+    def _look(self, grabbed: Point, now: Point) -> None:
+        self.lens = self.lens.dragged(grabbed, now)
+        self._set_controls()
 
     def _put(self, image: np.ndarray) -> None:
         self._on_screen = image
@@ -224,6 +246,9 @@ class Painter(Panel[PainterState]):
             "-": lambda: self.hold(size=size - step),
             "n": lambda: self.hold(name=names[(self.state.c + 1) % len(names)]),
             "N": lambda: self.hold(name=names[(self.state.c - 1) % len(names)]),
+            "v": lambda: self.mirror(not self.state.mirrored),
+            ">": lambda: self.magnify(min(self.lens.times + 1, MOST)),
+            "<": lambda: self.magnify(max(self.lens.times - 1, 1)),
             "c": self.hand.finish,
             "q": self.hand.cancel,
         }

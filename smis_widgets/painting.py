@@ -15,12 +15,12 @@ import numpy as np
 
 from smis.labels import LabelSet
 from smis_widgets import brushes
-from smis_widgets.actions import Action, text_to_map
+from smis_widgets.actions import STAMPS, Action, text_to_map
 from smis_widgets.base import Refused
 from smis_widgets.theme import letter
 
 FORMAT = "smis-painting-1"
-TOOLS = ("brush", "erase", "fill", "rectangle", "polygon", "replace", "move", "pick", "stamp")
+TOOLS = ("brush", "erase", "fill", "rectangle", "polygon", "replace", "move", "pick", "stamp", "look")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +79,9 @@ class PainterState:
     """The map uint8 (H, W), the scene it started from, the way there, what was taken back; and what the hand holds.
 
     The scene gives the codes of its classes, and what the eraser brings back. `tool`, `c` (the class to paint with),
-    `size` (of the brush), `donor` (the example that stamps come from) and `tall` (the stamp's height) belong to no
-    action: undo leaves them alone. Sizes are in pixels of the map. Methods return new states; `Refused` says why not.
+    `size` (of the brush), `donor` (the example that stamps come from), `tall` (the stamp's height) and `mirrored`
+    belong to no action: undo leaves them alone. Sizes are in pixels of the map. Methods return new states; `Refused`
+    says why not.
     """
 
     scenes: Scenes
@@ -93,6 +94,7 @@ class PainterState:
     size: float = 6
     donor: int = 0
     tall: float = 1
+    mirrored: bool = False
 
     @classmethod
     def start(cls, scenes: Scenes, scene: int = 0) -> PainterState:
@@ -164,7 +166,8 @@ class PainterState:
 
     def stamp(self) -> brushes.Piece:
         """The stamp in hand. Raises Refused when the donor shows no such class."""
-        return self._piece(self.donor, self.c).resized(self.tall)
+        piece = self._piece(self.donor, self.c).resized(self.tall)
+        return piece.mirrored() if self.mirrored else piece
 
     # --- what can be read off ---------------------------------------------------------------------------------------
     @property
@@ -183,7 +186,7 @@ class PainterState:
 
     def stamped_from(self) -> dict[int, int]:
         """For each class that came with a stamp, the example of the latest one."""
-        stamps = [edit.action.values for edit in self.done if edit.action.verb == "stamp"]
+        stamps = [edit.action.values for edit in self.done if edit.action.verb in STAMPS]
         return {self.scenes.index(name): self.scenes.number(where) for name, where, *_ in stamps}
 
     # --- a session as JSON ------------------------------------------------------------------------------------------
@@ -247,8 +250,9 @@ class PainterState:
                 return brushes.painted(labels, brushes.region(labels, values[1]), c)
         except ValueError as error:
             raise Refused(f"{error}.") from error
-        if verb == "stamp":
-            return self._piece(self.scenes.number(values[1]), c).resized(values[2]).stamped(labels, values[3])
+        if verb in STAMPS:
+            piece = self._piece(self.scenes.number(values[1]), c).resized(values[2])
+            return (piece.mirrored() if verb == "mirror" else piece).stamped(labels, values[3])
         if verb == "replace":
             return brushes.painted(labels, labels == c, self.scenes.index(values[1]))
         if verb == "polygon" and len(values[1]) < 3:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from smis_widgets import paintbox
+from smis_widgets.lens import MOST, Lens
 from smis_widgets.painting import PainterState
 from smis_widgets.theme import letter
 
@@ -26,17 +27,20 @@ TOOLS = {  # tool: its name, icon, key, and what it does
     "move": ("Move", "arrows", "m", "Drag a region; its surroundings grow in behind it"),
     "pick": ("Pick", "eyedropper", "i", "Click to take the class under the mouse in hand"),
     "stamp": ("Stamp", "clone", "s", "Click to put the cut-out chosen below here"),
+    "look": ("Look", "hand-paper-o", "h", "Drag to see another part of the magnified map"),
 }
 TOOL_KEYS = {key: tool for tool, (_, _, key, _) in TOOLS.items()}
 HINT = (
     "<b>Keys</b>: a letter typed there acts at once: "
     + ", ".join(f"<b>{key}</b> {tool}" for key, tool in TOOL_KEYS.items())
     + ", <b>z</b> undo, <b>y</b> redo, <b>+</b> and <b>-</b> size, <b>n</b> and <b>N</b> the next and the last class, "
+    "<b>&gt;</b> and <b>&lt;</b> larger and smaller around the mouse, <b>v</b> mirror the stamp, "
     "<b>c</b> close the polygon, <b>q</b> drop it. After a press on the map, keys go there by themselves.<br>"
     "<b>Command</b>: one edit in words, then Enter. Places are x,y in pixels of the map: "
     "<i>brush {0} 6 9,9 20,12</i> · <i>fill {0} 9,9</i> · <i>rectangle {0} 5,5 20,20</i> · "
     "<i>polygon {0} 5,5 20,5 9,20</i> · "
-    "<i>replace {1} {0}</i> · <i>move 9,9 12,9</i> · <i>stamp {0} B 12 20,20</i> · <i>erase 6 9,9</i> · <i>scene B</i>"
+    "<i>replace {1} {0}</i> · <i>move 9,9 12,9</i> · <i>stamp {0} B 12 20,20</i> · <i>mirror {0} B 12 20,20</i> · "
+    "<i>erase 6 9,9</i> · <i>scene B</i>"
 )
 
 
@@ -66,6 +70,14 @@ class Workbench:
         self.opacity = self._slider(
             "Labels", (0, 100), 70, "How much the label map covers the picture, in per cent", painter.cover
         )
+        self.zoom = self._slider(
+            "Zoom", (1, MOST), 1, "How many times as large the map is shown; the tool Look moves it", painter.magnify
+        )
+        self.mirror = widgets.ToggleButton(
+            description="Mirror", icon="arrows-h", tooltip="Exchange left and right of the stamp (key v)"
+        )
+        self.mirror.add_class("smis-tool")
+        self.mirror.observe(painter.guarded(lambda change: painter.mirror(change.new)), "value")
         self.keys = self._text("Keys", "Letters typed here act at once", "b, e, f …", "130px", painter.typed)
         self.line = self._text(
             "Command",
@@ -98,7 +110,8 @@ class Workbench:
         self.busy.add_class("smis-busy")
         self.scenes = self._cells(lambda name: painter.do(f"scene {name}"))
         self.stamps = self._cells(painter.stamp_from)
-        self.stamp_name, self.stamp_style, self.opacity_style = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.stamp_name, self.stamp_style = widgets.HTML(), widgets.HTML()
+        self.opacity_style, self.lens_style = widgets.HTML(), widgets.HTML()
         self._stamps_of = -1
 
     def rows(self, easel: widgets.Widget, result: widgets.Widget, shown: tuple[int, int]) -> list[widgets.Widget]:
@@ -109,7 +122,7 @@ class Workbench:
         tray = widgets.VBox(
             [
                 self._tray("scenes", widgets.HTML('<div class="smis-status">Scenes</div>'), self.scenes),
-                self._tray("stamps", self.stamp_name, self.stamps),
+                self._tray("stamps", self.stamp_name, self.stamps, self.mirror),
             ]
         )
         tray.add_class("smis-tray")
@@ -123,10 +136,10 @@ class Workbench:
             hint,
             self._row([*self.tools.values(), self.undo, self.redo, self.back], "0"),
             self._row([palette, easel, result], "10px"),
-            self._row([self.size, self.opacity, self.keys, self.busy]),
+            self._row([self.size, self.opacity, self.zoom, self.keys, self.busy]),
             tray,
             self._row([self.line, self.file, *self.save, self.upload]),
-            widgets.HBox([self.stamp_style, self.opacity_style], layout=hidden),
+            widgets.HBox([self.stamp_style, self.opacity_style, self.lens_style], layout=hidden),
         ]
 
     def style(self) -> str:
@@ -137,7 +150,7 @@ class Workbench:
             + paintbox.tray_style(f"{self.scope}-scenes", paintbox.scene_tiles(self.painter.atelier))
         )
 
-    def sync(self, state: PainterState, opacity: int) -> None:
+    def sync(self, state: PainterState, opacity: int, lens: Lens) -> None:
         """Set every control to what the state says."""
         names, areas, having = self.label_set.classes, state.areas(), state.scenes.having(state.c)
         for tool, button in self.tools.items():
@@ -163,6 +176,8 @@ class Workbench:
             self.stamp_name.value = f'<div class="smis-status">Stamps: {html.escape(names[state.c])}</div>'
         self.size.value, self.opacity.value = round(state.tall if state.tool == "stamp" else state.size), opacity
         self.opacity_style.value = f"<style>.{self.scope}-easel .smis-map {{ opacity: {opacity / 100:g}; }}</style>"
+        self.zoom.value, self.mirror.value = round(lens.times), state.mirrored
+        self.lens_style.value = lens.style(f"{self.scope}-easel", self.painter.shown)
         self.undo.disabled, self.redo.disabled = not state.done, not state.undone
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -180,9 +195,10 @@ class Workbench:
             *ends,
             description=name,
             tooltip=tooltip,
-            layout=widgets.Layout(width="264px"),
+            layout=widgets.Layout(width="214px"),
             style={"description_width": "46px"},
         )
+        slider.add_class("smis-measure")
         slider.observe(self.painter.guarded(lambda change: deed(change.new)), "value")
         return slider
 
@@ -209,11 +225,13 @@ class Workbench:
             cells.append(cell)
         return cells
 
-    def _tray(self, name: str, title: widgets.Widget, cells: list[widgets.Button]) -> widgets.HBox:
+    def _tray(
+        self, name: str, title: widgets.Widget, cells: list[widgets.Button], *more: widgets.Widget
+    ) -> widgets.HBox:
         box = widgets.HBox(cells, layout=widgets.Layout(overflow="auto hidden"))
         box.add_class(f"{self.scope}-{name}")
         title.layout.width = "146px"
-        return widgets.HBox([title, box], layout=widgets.Layout(align_items="center"))
+        return widgets.HBox([title, box, *more], layout=widgets.Layout(align_items="center"))
 
     @staticmethod
     def _row(parts: list[widgets.Widget], gap: str = "2px 10px") -> widgets.HBox:

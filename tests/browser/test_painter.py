@@ -98,6 +98,7 @@ def test_a_stroke_with_the_mouse_and_the_way_back(page: Any, page_with_painter: 
     np.testing.assert_array_equal(settle(page, drawn, after), before, err_msg="undo left the map changed")
     np.testing.assert_array_equal(settle(page, result, painted), image, err_msg="undo left the picture changed")
 
+    area = page.locator("canvas.smis-guides").first.bounding_box()
     page.mouse.click(area["x"] + 9.5 * zoom, area["y"] + start[1] * zoom)  # a dab: the keys now go to the painter
     dab = settle(page, drawn, before)
     cells = page.locator(".jp-Cell").count()
@@ -128,3 +129,28 @@ def test_a_stroke_with_the_mouse_and_the_way_back(page: Any, page_with_painter: 
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     page.wait_for_timeout(1500)
     page.locator(".smis-panel").first.screenshot(path=shots / "painter-dark.png")
+
+    undo(page)
+    settle(page, drawn, again)
+    easel = page.locator(".smis-easel").first
+    easel.scroll_into_view_if_needed()
+    box = easel.bounding_box()
+    place = (9, 49)  # of the map, in whole pixels; twice magnified around it, it stays where it is
+    point = (box["x"] + (place[0] + 0.5) * zoom, box["y"] + (place[1] + 0.5) * zoom)
+    page.get_by_role("button", name="Brush").first.click()
+    page.mouse.move(*point)
+    page.wait_for_timeout(300)
+    page.locator("input[placeholder^='b, e, f']").first.focus()
+    for _ in range(3):
+        page.keyboard.type(">")
+        page.wait_for_timeout(300)
+    magnified = page.locator("canvas.smis-guides").first.bounding_box()
+    assert round(magnified["width"] / box["width"]) == 4, "the map is not shown four times as large"
+    page.screenshot(path=shots / "painter-zoom.png")
+    page.mouse.move(*point)
+    page.mouse.down()
+    page.mouse.up()
+    dabbed = settle(page, drawn, before)
+    y, x = np.nonzero((dabbed != before).any(2))
+    assert abs(x.mean() - place[0]) < 1.5, "the dab is not where the mouse was"
+    assert abs(y.mean() - place[1]) < 1.5

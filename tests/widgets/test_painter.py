@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from smis_widgets import Painter
-from smis_widgets.base import parts
+from smis_widgets.base import Refused, parts
+from smis_widgets.lens import Lens
 from smis_widgets.painting import PainterState
 from smis_widgets.pictures import enlarge
 from smis_widgets.workbench import TOOLS
@@ -253,6 +254,8 @@ def controls(painter: Painter) -> dict:
         "command": lambda: setattr(bench.line, "value", "fill hat 0,0"),
         "scene": lambda: bench.scenes[2].click(),
         "stamp": lambda: bench.stamps[2].click(),
+        "mirror": lambda: setattr(bench.mirror, "value", True),
+        "zoom": lambda: setattr(bench.zoom, "value", 3),
         "undo": lambda: bench.undo.click(),
         "redo": lambda: bench.redo.click(),
         "reset": lambda: bench.back.click(),
@@ -346,10 +349,48 @@ def test_names_itself_shortly_and_the_same_every_time(painter: Painter) -> None:
 
 
 def test_every_control_has_a_name(painter: Painter) -> None:
-    kinds = (widgets.Text, widgets.Button, widgets.IntSlider, widgets.FileUpload)
+    kinds = (widgets.Text, widgets.Button, widgets.IntSlider, widgets.FileUpload, widgets.ToggleButton)
     controls = [p for p in parts(painter) if isinstance(p, kinds)]
-    assert len(controls) == 3 + (9 + 3 + 4 + 2 + 4 + 4) + 2 + 1
+    assert len(controls) == 3 + (10 + 3 + 4 + 2 + 4 + 4) + 3 + 1 + 1
     assert all(c.tooltip for c in controls)
+
+
+def test_zoom_keeps_the_place_under_the_mouse_and_look_moves_the_map(painter: Painter) -> None:
+    assert painter.lens == Lens.whole((16, 16))
+    send(painter, "move", 4, 12)
+    painter.key(">")
+    assert (painter.lens.times, painter.bench.zoom.value) == (2, 2)
+    assert painter.lens.middle == (6, 10)  # (4, 12) stays where it is: a quarter from the left, a quarter from below
+    painter.hold("look")
+    drag(painter, (6, 10), (4, 9))
+    assert painter.lens.middle == (8, 11)
+    drag(painter, (6, 10), (16, 10))
+    assert painter.lens.middle == (4, 11), "no empty border shows"
+    assert painter.state.done == ()
+    painter.key("<")
+    assert painter.lens == Lens.whole((16, 16))
+    with pytest.raises(Refused, match="1 to 6 times as large, got 7"):
+        painter.lens.magnified(7, (0, 0))
+    painter.magnify(6, (16, 0))
+    painter.reset()
+    assert painter.lens == Lens.whole((16, 16))
+
+
+def test_the_lens_as_style() -> None:
+    lens = Lens.whole((16, 32)).magnified(4, (32, 16))
+    assert lens.middle == (28, 14)
+    assert "translate(-1152.0px, -576.0px) scale(4)" in lens.style("x", (384, 192))
+
+
+def test_a_stamp_is_mirrored_by_button_and_key(painter: Painter) -> None:
+    painter.hold("stamp", "coat")
+    painter.bench.mirror.value = True
+    send(painter, "down", 8, 8)
+    assert painter.state.script[-1].startswith("mirror coat ")
+    painter.key("v")
+    assert not painter.bench.mirror.value
+    send(painter, "down", 9, 8)
+    assert painter.state.script[-1].startswith("stamp coat ")
 
 
 def test_snapshot_shows_map_and_picture(painter: Painter) -> None:

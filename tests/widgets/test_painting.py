@@ -1,5 +1,6 @@
 """Semantic manipulation without a screen: actions as text, undo and redo, sessions, whose code is taken."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from smis_widgets import Refused
 from smis_widgets.actions import GRAMMAR, Action, map_to_text
 from smis_widgets.atelier import Atelier, describe, render
+from smis_widgets.brushes import Piece
 from smis_widgets.painting import PainterState
 from tests.widgets.fake import COAT, HAT, SHOES, FakeModel, colour, toys
 
@@ -38,6 +40,7 @@ SCRIPT = (
     "replace coat ground",
     "move 0.5,15.5 3.5,15.5",
     "stamp coat B 7 8,8",
+    "mirror coat B 7 4,4",
     "scene C",
     "brush shoes 4 8,8",
 )
@@ -239,6 +242,18 @@ def test_drawing_again_gives_the_very_same_image(atelier: Atelier) -> None:
     first = render(at(atelier), atelier).image
     render(after(at(atelier), *SCRIPT), atelier)
     assert render(at(atelier), atelier).image is first
+
+
+def test_a_mirrored_stamp_is_the_stamp_with_left_and_right_exchanged(atelier: Atelier) -> None:
+    corner = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1]], bool)  # the toys' own pieces are alike on both sides
+    atelier.scenes.pieces[1, COAT] = Piece(np.full((3, 3), COAT, np.uint8), corner)
+    state = at(atelier).holding(c=COAT).stamping(1)
+    np.testing.assert_array_equal(dataclasses.replace(state, mirrored=True).stamp().mask, corner[:, ::-1])
+    blank = "rectangle ground 0,0 16,16"
+    stamp, mirror = (after(at(atelier), blank, f"{verb} coat B 3 8,8").labels for verb in ("stamp", "mirror"))
+    np.testing.assert_array_equal(stamp[6:9, 6:9] == COAT, corner)
+    np.testing.assert_array_equal(mirror[6:9, 6:9] == COAT, corner[:, ::-1])
+    assert after(at(atelier, BAREFOOT), "mirror shoes B 3 8,14").stamped_from() == {SHOES: 1}
 
 
 def test_tools_in_hand(atelier: Atelier) -> None:
