@@ -14,6 +14,10 @@ except ImportError as error:
     ) from error
 
 from smis_widgets.base import Frame, Refused
+from smis_widgets.cg_norm import CGNormExplorer
+from smis_widgets.controllers import Controllers
+from smis_widgets.encoder import EncoderExplorer
+from smis_widgets.grouped_conv import GroupedConvExplorer
 from smis_widgets.mixer import Mixer
 from smis_widgets.mixing import MixerState, Studio, describe, render
 from smis_widgets.morpher import Morpher
@@ -23,7 +27,11 @@ from smis_widgets.pictures import Picture, strip
 from smis_widgets.surface import Surface
 
 __all__ = [
+    "CGNormExplorer",
+    "Controllers",
+    "EncoderExplorer",
     "Frame",
+    "GroupedConvExplorer",
     "Mixer",
     "MixerState",
     "MorphState",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import ipywidgets as widgets
@@ -94,6 +96,29 @@ class Panel(widgets.VBox, Generic[State]):
         if frame.error is not None and self.strict:
             raise frame.error
 
+    # --- callbacks ---------------------------------------------------------------------------------------------
+    def when(self, control: widgets.Widget, deed: Callable[[Any], object], trait: str = "value") -> None:
+        """Do this with the control's new value. Whatever goes wrong is said in the status line."""
+        control.observe(lambda change: None if self._busy else self.attempt(partial(deed, change.new)), trait)
+
+    def attempt(self, deed: Callable[[], object]) -> None:
+        """Do it; an error is shown with its remedy, the state and the picture stay."""
+        try:
+            deed()
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Say what went wrong, and set the controls back to the state."""
+        words = ""
+        with suppress(Exception):  # the words may fail, too; the first error is what counts
+            words = self.describe()
+        self.tell(words + problem(error))
+        if self.strict:
+            raise error
+        self._set_controls()
+
+    # --- for everybody -----------------------------------------------------------------------------------------
     def reset(self) -> None:
         """Back to the state at the start."""
         self.act(lambda state: state.reset())

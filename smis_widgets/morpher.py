@@ -12,17 +12,14 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
 from smis.datasets.archive import Samples
 from smis_widgets import export
-from smis_widgets.base import Frame, Panel, Refused, problem
+from smis_widgets.base import Frame, Panel, Refused
 from smis_widgets.mixing import Model, Studio
 from smis_widgets.morph_board import Filmstrip, snapshot
 from smis_widgets.morph_layout import MorphControls
@@ -194,24 +191,10 @@ class Morpher(Panel[MorphState]):
         return first + "".join(f"<br><small>{line}</small>" for line in rest)
 
     # --- callbacks ---------------------------------------------------------------------------------------------
-    def when(self, control: widgets.Widget, deed: Callable[[Any], None], trait: str = "value") -> None:
-        """Do this with the control's new value. Whatever goes wrong is said in the status line."""
-        control.observe(lambda change: None if self._busy else self.attempt(partial(deed, change.new)), trait)
-
-    def attempt(self, deed: Callable[[], None]) -> None:
-        """Do it; an error is shown with its remedy, the state and the picture stay."""
-        try:
-            deed()
-        except Exception as error:
-            self.fail(error)
-
     def fail(self, error: Exception) -> None:
         """Say what went wrong, set the controls back to the state, and stop playing."""
         self.view.clock.playing = False
-        self.tell(self.describe() + problem(error))
-        if self.strict:
-            raise error
-        self._set_controls()
+        super().fail(error)
 
     def tick(self, frame: int) -> None:
         """The timer's next frame."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from PIL import ImageFont
 
 ACCENT = (230, 140, 0)  # what is chosen
@@ -33,6 +35,7 @@ def css(colour: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
+@cache  # to make one takes milliseconds, and a picture has fifty words
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own font, the same on every machine."""
     return ImageFont.load_default(size)

@@ -1,0 +1,116 @@
+"""What widgets about one scene and one class share: both choices, and callbacks that say what went wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import ipywidgets as widgets
+from ipywidgets import Layout
+
+from smis.labels import LabelSet
+from smis_widgets.base import Panel, Refused, Resettable
+from smis_widgets.board import PHOTO, Board, cell_style, paint
+from smis_widgets.controls import mark, typed
+from smis_widgets.mixing import Studio
+from smis_widgets.morph_style import MORPHER, chip_style
+from smis_widgets.theme import LETTERS, letter
+
+State = TypeVar("State", bound=Resettable)
+SLOW = 0.2  # seconds; a panel that took longer the last time shows its busy mark
+
+
+class Choosing(Panel[State]):
+    """A panel whose callbacks never fail silently, with a busy mark where the work takes its time."""
+
+    def __init__(self, state: State, strict: bool = False) -> None:
+        super().__init__(state, strict)
+        self.busy = widgets.HTML()
+        self._took = 0.0  # seconds of the last request
+
+    def act(self, change: Callable[[State], State]) -> None:
+        """As every panel; the busy mark is shown while it lasts, if the last one was slow."""
+        begin = time.perf_counter()
+        slow = self._took > SLOW
+        if slow:
+            self.busy.value = '<span class="smis-working" role="status">working…</span>'
+        try:
+            super().act(change)
+        finally:
+            if slow:
+                self.busy.value = ""
+            self._took = time.perf_counter() - begin
+
+    def button(self, word: str, icon: str, tip: str, deed: Callable[[], None]) -> widgets.Button:
+        """A button that does this."""
+        button = widgets.Button(description=word, icon=icon, tooltip=tip)
+        button.add_class("smis-tool")
+        button.on_click(lambda _: self.attempt(deed))
+        return button
+
+
+class Scenes:
+    """A row of the gallery's photographs, and a field for the letter: which scene. `deed(letter)` chooses."""
+
+    def __init__(self, panel: Choosing[Any], studio: Studio, deed: Callable[[str], None]) -> None:
+        self.board = Board(len(studio.samples), 0)
+        self.scope = f"smis-{panel.model_id[:8]}"
+        self.style = MORPHER + cell_style(self.scope, self.board, paint(self.board, studio))
+        self.field = widgets.Text(
+            description="scene",
+            tooltip="Which scene: type a letter",
+            style={"description_width": "46px"},
+            layout=Layout(width="84px"),
+        )
+        self.field.add_class("smis-letter")
+        panel.when(self.field, partial(typed, deed))
+        look = {"layout": Layout(), "style": widgets.ButtonStyle()}
+        self.cells = [widgets.Button(tooltip=f"Take scene {letter(p)}", **look) for p in range(self.board.people)]
+        for p, cell in enumerate(self.cells):
+            cell.on_click(lambda _, p=p: panel.attempt(partial(deed, letter(p))))
+            cell.add_class("smis-cell")
+        layout = Layout(height=f"{self.board.pitch}px", align_items="center")
+        row = widgets.HBox([self.field, widgets.HBox(self.cells)], layout=layout)
+        self.box = widgets.VBox([row], layout=Layout(overflow="auto hidden", flex="none"))  # the board's row PHOTO
+        self.box.add_class(self.scope)
+        assert PHOTO == 0
+
+    def sync(self, scene: int) -> None:
+        """Show which scene is chosen."""
+        self.field.value = letter(scene)
+        mark(self.cells, scene)
+
+    def number(self, name: str) -> int:
+        """The number of a scene by its letter; Refused when there is none."""
+        if name not in tuple(LETTERS[: self.board.people]):
+            last = letter(self.board.people - 1)
+            raise Refused(f"There is no scene {name!r}: they are called {letter(0)} to {last}.")
+        return LETTERS.index(name)
+
+
+class Chips:
+    """A chip a class in the palette's colours, one of which is chosen. `deed(name)` chooses."""
+
+    def __init__(self, panel: Choosing[Any], label_set: LabelSet, deed: Callable[[str], None], tip: str) -> None:
+        self.scope = f"smis-chips-{panel.model_id[:8]}"
+        self.style = chip_style(self.scope, label_set.palette)
+        self.chips = []
+
+        def press(name: str, _: bool) -> None:  # pressing the chosen one again changes nothing
+            deed(name)
+
+        for name in label_set.classes:
+            chip = widgets.ToggleButton(description=name, tooltip=tip.format(name))
+            chip.add_class("smis-chip")
+            panel.when(chip, partial(press, name))
+            self.chips.append(chip)
+        self.box = widgets.HBox(self.chips, layout=Layout(flex_flow="row wrap", flex="none"))
+        self.box.add_class("smis-chips").add_class(self.scope)
+
+    def sync(self, chosen: int, present: tuple[bool, ...]) -> None:
+        """Show which class is chosen, and fade those that the scene does not show."""
+        for c, (chip, there) in enumerate(zip(self.chips, present, strict=True)):
+            chip.value = c == chosen
+            (chip.remove_class if there else chip.add_class)("smis-unseen")

@@ -1,0 +1,5 @@
+"""The grouped convolution explorer: which channels see which, and what that saves."""
+
+from smis_widgets.grouped_conv.panel import GroupedConvExplorer
+
+__all__ = ["GroupedConvExplorer"]
