@@ -242,16 +242,16 @@ print("without training, inside more than 5 times as much as outside:", ratio > 
 # | | notebook | the question |
 # |---|---|---|
 # | **00** | **Start here** | what is it, and how does it feel? |
-# | 01 | Grouped convolutions | how do many small networks fit into one? |
-# | 02 | The encoder | how does each class get its own code? |
-# | 03 | CG-Norm and the decoder | how does the label map steer, and why do groups merge? |
-# | 04 | Discriminator and losses | who says what looks right? |
-# | 05 | Training on a laptop | what can a CPU do in an hour? |
-# | 06 | Full GPU training | and a GPU, at the paper's sizes? |
-# | 07 | Appearance mixture | which mixtures work, and which do not? |
-# | 08 | Semantic manipulation | what if we edit the label map? |
-# | 09 | Style morphing | what lies between two styles? |
-# | 10 | Measuring control | does only that class change, in numbers? |
+# | 01 | [Grouped convolutions](01_grouped_convolutions.ipynb) | how do many small networks fit into one? |
+# | 02 | [The encoder](02_encoder.ipynb) | how does each class get its own code? |
+# | 03 | [CG-Norm and the decoder](03_cgnorm_and_decoder.ipynb) | how does the label map steer, and why do groups merge? |
+# | 04 | [Discriminator and losses](04_discriminator_and_losses.ipynb) | who says what looks right? |
+# | 05 | [Training on a laptop](05_training_on_a_laptop.ipynb) | what can a CPU do in two minutes? |
+# | 06 | [Full GPU training](06_full_gpu_training.ipynb) | and a GPU, at the paper's sizes? |
+# | 07 | [Appearance mixture](07_appearance_mixture.ipynb) | which mixtures work, and which do not? |
+# | 08 | [Semantic manipulation](08_semantic_manipulation.ipynb) | what if we edit the label map? |
+# | 09 | [Style morphing](09_style_morphing.ipynb) | what lies between two styles? |
+# | 10 | [Measuring control](10_measuring_control.ipynb) | does only that class change, in numbers? |
 #
-# So far only this one is written. *Grouped convolution* here means what PyTorch calls `groups=`: channels in separate
+# Words and symbols that you meet on the way: [glossary](glossary.md). *Grouped convolution* here means what PyTorch calls `groups=`: channels in separate
 # blocks. It has nothing to do with group-equivariant networks.
