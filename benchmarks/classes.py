@@ -1,6 +1,7 @@
 """How the cost of training grows with the number of classes: GroupDNet against MulNet, one network a class.
 
     python benchmarks/classes.py [--classes 8 16 35 70 151] [--batch 4] [--steps 10] [--json FILE]
+    python benchmarks/classes.py --plot      of results/classes-cpu.json, to results/classes.webp
 
 Both are `people-64` with other numbers. MulNet has a small whole decoder for every class, as large as each of
 `people-64-mulnet`'s. GroupDNet has as many channels a class in its first two blocks; from there on its groups fall and
@@ -12,6 +13,7 @@ on a CPU of a process of its own, less what it held before.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import multiprocessing
 import resource
@@ -19,6 +21,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from gpu_step import mosaics
@@ -106,13 +109,41 @@ def measure(config: TrainConfig, steps: int) -> dict[str, float]:
     }
 
 
+def plot(stored: dict[str, Any], target: Path) -> None:
+    """Time and memory of a training step over the number of classes."""
+    from PIL import Image
+
+    from smis_widgets.plots import axes
+
+    figure, both = axes(1, 2, (9, 3.2))
+    for axis, key, unit in zip(both, ("step_ms", "memory_mib"), (1000, 1024)):
+        for name, marker in (("GroupDNet", "o"), ("MulNet", "s")):
+            rows = [row for row in stored["rows"] if row["network"] == name]
+            x, y = [row["classes"] for row in rows], [row[key] / unit for row in rows]
+            (line,) = axis.plot(x, y, marker=marker, linewidth=2)
+            axis.annotate(name, (x[-1], y[-1]), (6, 0), textcoords="offset points", va="center",
+                          color=line.get_color(), annotation_clip=False)  # fmt: skip
+        axis.set(xlabel="classes", xticks=x, ylim=(0, None))
+        axis.grid(axis="y")
+    both[0].set_title("seconds of a training step")
+    both[1].set_title("GiB of memory for it")
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=200, transparent=True)
+    Image.open(data).save(target, lossless=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", type=int, nargs="+", default=[8, 16, 35, 70, 151])
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    parser.add_argument("--plot", action="store_true", help="draw the stored numbers, measure nothing")
     options = parser.parse_args()
+    if options.plot:
+        results = Path(__file__).parent / "results"
+        plot(json.loads((results / "classes-cpu.json").read_text(encoding="utf-8")), results / "classes.webp")
+        return
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     print(f"{device}, torch {torch.__version__}, batch {options.batch}, median of {options.steps}", flush=True)
     heads = f"{'step ms':>9s}{'draw ms':>9s}{'MiB':>8s}{'parameters':>13s}{'M mult-adds':>13s}"
@@ -129,7 +160,10 @@ def main() -> None:
             print(f"{classes:7d}  {name:10s}{row['step_ms']:9.1f}{row['draw_ms']:9.1f}{row['memory_mib']:8.0f}"
                   f"{row['parameters']:13,.0f}{row['multiply_adds'] / 1e6:13,.0f}", flush=True)  # fmt: skip
     if options.json:
+        from compare import environment
+
         about = {"device": device, "torch": torch.__version__, "batch": options.batch, "steps": options.steps}
+        about["environment"] = environment()
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 

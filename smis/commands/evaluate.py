@@ -18,6 +18,16 @@ def add(commands: Commands) -> None:
     sub.add_argument("--limit", type=count, metavar="N", help="only the first N images and scenes")
     sub.add_argument("--pairs", type=count, default=50, metavar="N", help="swaps for each class at most (default: 50)")
     sub.add_argument("--segmenter", type=Path, metavar="FILE", help="from `smis segment`; default: found by its name")
+    sub.add_argument(
+        "--inception", type=Path, metavar="FILE", help="weights for FID and KID: smis/metrics/inception.py"
+    )
+    sub.add_argument(
+        "--lpips",
+        type=Path,
+        nargs=2,
+        metavar=("ALEXNET", "FITTED"),
+        help="weights that make LPIPS the perceptual distance: smis/metrics/lpips.py",
+    )
     sub.add_argument("--seed", type=seed, default=0, help="default: 0")
     sub.add_argument("--json", type=Path, metavar="FILE", help="also write all numbers there")
 
@@ -39,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         data=args.data,
         limit=args.limit,
         segmenter=args.segmenter,
+        inception=args.inception,
+        lpips=None if args.lpips is None else (args.lpips[0], args.lpips[1]),
         beside=args.checkpoint.parent,
         pairs=args.pairs,
         seed=args.seed,

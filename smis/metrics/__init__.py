@@ -6,7 +6,9 @@
     diversity      sampled codes against encoded ones
     agreement      what a segmenter reads off the images
     truth          against rendered swaps: leakage and faithfulness
+    distributions  sets of images against sets: Frechet and kernel distance
     judge          the perceptual distance
+    inception, lpips  FID, KID and LPIPS, from files of the standard weights
     intervals      means and ratios with bootstrap intervals
 
 Each module's first lines spell out its protocol.

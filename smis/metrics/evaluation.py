@@ -11,7 +11,8 @@ from smis.datasets.archive import Samples
 from smis.datasets.swaps import Swap
 from smis.metrics.agreement import Agreement, Counter
 from smis.metrics.control import Changes, ClassControl, encoded_pairs, readings, sampled_pairs
-from smis.metrics.diversity import diversity
+from smis.metrics.distributions import Look, Quality, quality
+from smis.metrics.diversity import borrowed_codes, diversity
 from smis.metrics.encoded import Encoded
 from smis.metrics.intervals import measure
 from smis.metrics.judge import Judge
@@ -23,6 +24,8 @@ from smis.segmenter import Segmenter
 
 __all__ = ["evaluate"]
 
+FEWEST = 6  # images: the kernel distance of two halves needs three each
+
 
 @torch.no_grad()
 def evaluate(
@@ -30,6 +33,7 @@ def evaluate(
     samples: Samples,
     *,
     judge: Judge | None = None,
+    looks: Iterable[Look] = (),
     train: Samples | None = None,
     segmenter: Segmenter | None = None,
     segmenter_name: str = "a segmenter",
@@ -43,12 +47,14 @@ def evaluate(
 ) -> Report:
     """Reconstruction, control and diversity on `samples`, and what the other arguments make possible.
 
-    The protocols stand in the modules of `smis.metrics`: control, diversity, agreement, truth, yardsticks.
+    The protocols stand in the modules of `smis.metrics`: control, diversity, agreement, truth, yardsticks,
+    distributions.
 
     Args:
         model: in eval mode.
         samples: images not seen in training, at the network's size.
         judge: for perceptual distances; without it there is L1 alone.
+        looks: networks for the Frechet and the kernel distance of whole sets of images.
         train: the training images at the same size, for the two yardsticks made of them.
         segmenter: of the same size and label set, for agreement with the mask.
         swaps: a swap split, for the comparison with rendered truth.
@@ -67,6 +73,12 @@ def evaluate(
     order = torch.randperm(len(encoded), generator=torch.Generator().manual_seed(seed))
     progress("yardsticks")
     rows, error_by_class = _reconstruction(encoded, judge, train, seed)
+
+    seen: list[Quality] = []
+    if len(encoded) >= FEWEST:
+        for look in looks:
+            progress(f"sets of images: {look.name}")
+            seen += _quality(encoded, look, train, seed)
 
     progress("control: one class's code from another image")
     counter = None if segmenter is None else Counter(segmenter)
@@ -102,6 +114,8 @@ def evaluate(
         agreement=tuple(read),
         truth=tuple(truth),
         missing=tuple(missing),
+        quality=tuple(seen),
+        note=() if judge is None else judge.note,
     )
 
 
@@ -148,6 +162,22 @@ def _reconstruction(
     error = (encoded.rebuilt - images).abs().mean(1) / 2  # (N, H, W)
     by_class = {name: float(error[labels == number].mean()) for number, name in enumerate(encoded.names)}
     return rows, by_class
+
+
+def _quality(encoded: Encoded, look: Look, train: Samples | None, seed: int) -> list[Quality]:
+    """Reconstructions, codes from other images class by class, and sampled codes, against the real images."""
+    n, everyone = len(encoded), torch.arange(len(encoded))
+    random = torch.Generator().manual_seed(seed)
+    more = None
+    if train is not None and len(train) >= n:
+        chosen = torch.randperm(len(train), generator=random)[:n].numpy()
+        more, _ = Samples(train.images[chosen], train.labels[chosen], train.label_set).tensors()
+    others = {
+        "reconstructed": encoded.rebuilt,
+        "each class's code from another image": encoded.decode(borrowed_codes(encoded, n, random), everyone),
+        "codes sampled": encoded.decode(encoded.sample(n, random), everyone),
+    }
+    return quality(look, encoded.images, others, more, seed)
 
 
 def _control(names: tuple[str, ...], changes: Changes, seed: int) -> list[ClassControl]:

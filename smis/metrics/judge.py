@@ -35,10 +35,12 @@ class Judge:
     Args:
         name: printed beside every number.
         extract: images `(B, 3, H, W)` in [-1, 1] -> a list of features `(B, c, h, w)`.
+        note: lines for the head of a report: what this distance is, and what it is not.
     """
 
-    def __init__(self, name: str, extract: Callable[[Tensor], Features]) -> None:
+    def __init__(self, name: str, extract: Callable[[Tensor], Features], note: Sequence[str] = ()) -> None:
         self.name, self.extract = name, extract
+        self.note = tuple(note) or (f"Perceptual: distance of features, 0 (equal) to 2; {name}. Not LPIPS.",)
 
     @torch.no_grad()
     def features(self, images: Tensor, batch_size: int = 8) -> list[Tensor]:
@@ -83,4 +85,9 @@ def efficientnet_judge(device: str | torch.device = "cpu") -> Judge:
         features: list[Tensor] = network(images.contiguous(memory_format=torch.channels_last))
         return features[4:]
 
-    return Judge("EfficientNet-Lite0 stages 4 and 5", extract)
+    name = "EfficientNet-Lite0 stages 4 and 5"
+    note = (
+        f"Perceptual: distance of features, 0 (equal) to 2; {name}. Not LPIPS.",
+        "  The training loss uses earlier stages of the same network: no independent judge.",
+    )
+    return Judge(name, extract, note)

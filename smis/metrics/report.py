@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from smis.metrics.control import ClassControl, Reading
+from smis.metrics.distributions import Quality
 from smis.metrics.diversity import Diversity
 from smis.metrics.intervals import Measured
 from smis.metrics.truth import Faith
@@ -42,7 +43,8 @@ class Report:
     Attributes:
         images, size, seed: how many images, their (H, W), and the seed of all that is drawn.
         prior: where sampled codes come from.
-        judge: the network of the perceptual distances; "" if there was none.
+        judge: the network of the perceptual distances; "" if there was none. `note`: what it is, in words.
+        quality: sets of images against the real ones, network by network.
         segmenter: the file of the segmenter, or "".
         reconstruction: first row the network, then the yardsticks.
         error_by_class: L1 of the reconstruction inside each class's area; NaN for a class that never occurs.
@@ -68,6 +70,8 @@ class Report:
     agreement: tuple[Read, ...] = ()
     truth: tuple[Faith, ...] = ()
     missing: tuple[str, ...] = field(default=())
+    quality: tuple[Quality, ...] = ()
+    note: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: every number as value, low, high and n; null for what is not finite."""
@@ -75,7 +79,7 @@ class Report:
         return plain
 
     def __str__(self) -> str:
-        parts = [self._head(), self._reconstruction(), self._control(), self._paper()]
+        parts = [self._head(), self._reconstruction(), self._quality(), self._control(), self._paper()]
         parts += [self._diversity(), self._agreement(), self._truth(), *(f"Left out: {why}" for why in self.missing)]
         return "\n\n".join(part for part in parts if part)
 
@@ -85,14 +89,21 @@ class Report:
             "Square brackets: 95 % bootstrap interval.",
             "L1: mean absolute difference, 0 (equal) to 1 (black against white).",
         ]
-        if self.judge:
-            lines.append(f"Perceptual: distance of features, 0 (equal) to 2; {self.judge}. Not LPIPS.")
-            lines.append("  The training loss uses earlier stages of the same network: no independent judge.")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.note])
 
     def _reconstruction(self) -> str:
         rows = [(row.name, _show(row.l1, 4), _show(row.perceptual, 3)) for row in self.reconstruction]
         return _table(("Reconstruction (low is good)", "L1", "perceptual"), rows)
+
+    def _quality(self) -> str:
+        tables = []
+        for look in dict.fromkeys(q.look for q in self.quality):
+            found = [q for q in self.quality if q.look == look]
+            rows = [(q.name, str(q.n), f"{q.frechet:.1f}", _show(q.kernel, 3)) for q in found]
+            name = found[0].heads[0]
+            table = _table(("Like real images, all together? (low is good)", "n", *found[0].heads), rows)
+            tables.append(f"{table}\n  {look}\n  {name} is biased: compare it with that of real images and the same n")
+        return "\n\n".join(tables)
 
     def _control(self) -> str:
         if not self.control:

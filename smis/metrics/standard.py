@@ -9,8 +9,11 @@ from smis.datasets.archive import open_archive
 from smis.datasets.cache import cached
 from smis.datasets.paths import data_dir, data_file
 from smis.datasets.swaps import Swaps
+from smis.metrics.distributions import Look, averaged
 from smis.metrics.evaluation import evaluate
+from smis.metrics.inception import inception_look
 from smis.metrics.judge import Judge, efficientnet_judge
+from smis.metrics.lpips import lpips_judge
 from smis.metrics.report import Report
 from smis.model import GroupDNet
 from smis.segmenter import Segmenter
@@ -33,6 +36,8 @@ def evaluate_with_all(
     data: Path | None = None,
     limit: int | None = None,
     segmenter: Path | None = None,
+    inception: Path | None = None,
+    lpips: tuple[Path, Path] | None = None,
     beside: Path | None = None,
     pairs: int = 50,
     seed: int = 0,
@@ -46,11 +51,13 @@ def evaluate_with_all(
         data: another archive than the test split.
         limit: only the first images, and the first scenes of the swap split.
         segmenter: its file; default: the one `find_segmenter` finds.
+        inception: weights for FID and KID (`smis.metrics.inception`).
+        lpips: two files of weights that make LPIPS the judge (`smis.metrics.lpips`).
         beside: the folder of the checkpoint.
 
     Raises:
-        FileNotFoundError: no test split, or no segmenter where one was named.
-        ValueError: data or a segmenter that do not fit the network.
+        FileNotFoundError: no test split, or no file where one was named.
+        ValueError: data or a segmenter that do not fit the network, or weights that are not the standard ones.
     """
     config = model.config
     name, size = config.labels.name, config.image_size
@@ -64,10 +71,16 @@ def evaluate_with_all(
     samples = archive.load(size[0], range(len(archive) if limit is None else min(limit, len(archive))))
     missing = []
     judge: Judge | None = None
+    looks: list[Look] = []
     try:
         judge = efficientnet_judge(device)
+        looks.append(averaged(judge))
     except ModuleNotFoundError as error:
         missing.append(f"perceptual distances ({error})")
+    if inception is not None:
+        looks.append(inception_look(inception, device))
+    if lpips is not None:
+        judge = lpips_judge(*lpips, device)
     train, swaps = None, None
     try:
         progress("training images")
@@ -88,6 +101,7 @@ def evaluate_with_all(
         model,
         samples,
         judge=judge,
+        looks=looks,
         train=train,
         segmenter=None if file is None else Segmenter.load(file, device),
         segmenter_name="" if file is None else file.name,
