@@ -11,7 +11,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lab test lint unit widgets test-notebooks browser notebooks check-notebooks site lock clean
+.PHONY: help install lab studio test lint unit widgets test-notebooks browser notebooks check-notebooks site lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ install: ## make .venv with the locked packages and this project (seconds when n
 
 lab: install ## open the course in JupyterLab, at its first notebook
 	@$(PY) -m jupyterlab --ServerApp.root_dir=. --ServerApp.ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_FLAG)
+
+studio: install ## open the widgets as pages in a browser, without a notebook
+	@$(PY) -m smis_widgets.studio
 
 test: install ## every check and test, quick ones first (some minutes)
 	@$(PY) tools/test.py

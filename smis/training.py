@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ from smis.losses import feature_matching, hinge_discriminator, hinge_generator, 
 from smis.model import GroupDNet
 from smis.perceptual import PerceptualLoss
 
-__all__ = ["Batch", "Trainer", "TrainingError", "accelerator_for"]
+__all__ = ["PHASES", "Batch", "Trainer", "TrainingError", "accelerator_for"]
+
+PHASES = ("generator", "discriminator")
 
 Losses = dict[str, float]
 # images (B, 3, H, W) in [-1, 1], labels (B, H, W), noise (B, C, D, h, w), instance edges (B, H, W) or None
@@ -145,11 +147,25 @@ class Trainer:
 
     # -- one step -------------------------------------------------------------------------------------------------
 
-    def step(self) -> Losses:
+    def step(self, phases: Collection[str] = PHASES) -> Losses:
         """One generator phase and one discriminator phase on the next batch. Returns the losses.
 
         Both phases judge with the same discriminator, and the second one reuses the first one's fakes.
+
+        Args:
+            phases: the networks to update, "generator" (with the encoder) or "discriminator"; the other one stays
+                exactly as it is. The losses of both are computed all the same.
+
+        Raises:
+            TrainingError: a loss is not finite. Nothing was updated.
+            ValueError: no phase, or one of another name.
         """
+        if not phases or not set(phases) <= set(PHASES):
+            raise ValueError(f"phases must be one or both of {', '.join(PHASES)}, got {phases!r}")
+        networks = {"generator": self.model, "discriminator": self.discriminator}
+        others = [network for name, network in networks.items() if name not in phases]
+        # what a pass changes without a gradient: running statistics, and the vectors of spectral norm
+        kept = [(value, value.clone()) for network in others for value in network.buffers()]
         batch = self.batch(self.steps_done)
         self._set_learning_rates()
         means = self._mean(self.gradients(*batch))
@@ -162,9 +178,13 @@ class Trainer:
         if self.config.clip:
             for network in (self.model, self.discriminator):
                 self.accelerator.clip_grad_norm_(network.parameters(), self.config.clip)
-        self.opt_g.step()
-        self.opt_d.step()
-        self._average()
+        if "generator" in phases:
+            self.opt_g.step()
+            self._average()
+        if "discriminator" in phases:
+            self.opt_d.step()
+        for value, before in kept:
+            value.copy_(before)
         self.steps_done += 1
         return means
 

@@ -13,6 +13,8 @@ except ImportError as error:
         "The networks and the data in `smis` work without them."
     ) from error
 
+from typing import TYPE_CHECKING, Any
+
 from smis_widgets.base import Frame, Refused
 from smis_widgets.cg_norm import CGNormExplorer
 from smis_widgets.controllers import Controllers
@@ -25,6 +27,9 @@ from smis_widgets.morphing import MorphState
 from smis_widgets.painter import Painter
 from smis_widgets.pictures import Picture, strip
 from smis_widgets.surface import Surface
+
+if TYPE_CHECKING:
+    from smis_widgets.training import TrainingMonitor
 
 __all__ = [
     "CGNormExplorer",
@@ -41,7 +46,22 @@ __all__ = [
     "Refused",
     "Studio",
     "Surface",
+    "TrainingMonitor",
     "describe",
     "render",
     "strip",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`TrainingMonitor` comes when it is asked for: it alone needs what training needs (the extra `train`)."""
+    if name != "TrainingMonitor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from smis_widgets.training import TrainingMonitor
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"TrainingMonitor needs {error.name}, which is missing: pip install 'smis[train,widgets]' "
+            "(from a clone: pip install -e '.[train,widgets]')"
+        ) from error
+    return TrainingMonitor

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import json
 import os
@@ -86,6 +87,26 @@ def test_each_phase_moves_its_own_network_only():
     trainer.step()
     assert all(torch.equal(a, b) for a, b in zip(generator, trainer.model.parameters()))
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in trainer.discriminator.parameters())
+
+
+@pytest.mark.parametrize("phase", ["generator", "discriminator"])
+def test_one_phase_alone_updates_its_network_as_a_whole_step_does(phase):
+    alone, whole = (Trainer(smoke(), blobs(8)) for _ in range(2))
+    names = {"generator": ("model", "averaged"), "discriminator": ("discriminator",)}
+    start = {name: copy.deepcopy(getattr(alone, name).state_dict()) for both in names.values() for name in both}
+    assert alone.step(phases=(phase,)) == whole.step()  # the losses of both are known
+    assert alone.steps_done == 1
+    for network, parts in names.items():
+        for name in parts:
+            now = getattr(alone, name).state_dict()
+            assert equal(now, getattr(whole, name).state_dict()) == (network == phase), name
+            assert equal(now, start[name]) == (network != phase), name  # running statistics and all
+
+
+@pytest.mark.parametrize("phases", [(), ("encoder",), "generator"])
+def test_unknown_phases_are_named(phases):
+    with pytest.raises(ValueError, match="one or both of generator, discriminator, got"):
+        Trainer(smoke(), blobs(8)).step(phases=phases)
 
 
 def test_learning_rate_is_constant_then_falls_to_zero():

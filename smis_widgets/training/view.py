@@ -1,0 +1,188 @@
+"""The monitor's controls: what they are called, where they stand, and how they follow the state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from ipywidgets import Layout
+
+from smis.training import PHASES
+from smis_widgets.surface import Surface
+from smis_widgets.theme import ACCENT, css
+from smis_widgets.training.charts import FINE, HEIGHTS, WIDTH
+from smis_widgets.training.pictures import SHOWN, batch_size
+from smis_widgets.training.state import MonitorState
+
+if TYPE_CHECKING:
+    from smis_widgets.training.monitor import TrainingMonitor
+
+STEP = 0.1  # of a slider for rates, in powers of ten
+ANY = 0.0  # the speed 'as fast as it goes'
+SPEEDS = {"1 step a second": 1.0, "3 steps a second": 3.0, "as fast as it goes": ANY}
+INTERVAL = 250  # milliseconds between two looks at the run
+STYLE = f"""<style>
+.smis-tool.widget-button, .smis-tool.widget-toggle-button {{ width: auto; margin-left: 0; }}
+.smis-set.widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; width: auto; align-items: center; }}
+.smis-set .widget-toggle-button {{ margin-bottom: 0; }}
+.smis-set .widget-label {{ margin-right: 6px; }}
+.smis-working {{ color: {css(ACCENT)}; font-size: 13px; }}
+.smis-working::before {{ content: '●'; margin-right: 5px; animation: smis-pulse 0.8s infinite alternate; }}
+@keyframes smis-pulse {{ to {{ opacity: 0.2; }} }}
+@media (prefers-reduced-motion: reduce) {{ .smis-working::before {{ animation: none; }} }}
+.smis-note {{ font-size: 12px; line-height: 17px; color: var(--jp-ui-font-color2, inherit); }}
+.smis-note summary {{ cursor: pointer; }}
+.smis-note ol {{ margin: 4px 0 0; padding-left: 20px; }}
+</style>"""
+MISSIONS = (
+    "Press <b>Discriminator</b> with 10 steps at a time until its loss is near 0. What does the generator's "
+    "<i>gan</i> loss do?",
+    "Now 10 steps of the <b>Generator</b>. Which of the two losses rises again?",
+    "Play. Raise the generator's learning rate a hundredfold. What becomes of the reconstructions, and what does the "
+    "line under them say in the end?",
+)
+
+
+class MonitorControls:
+    """Builds all controls of a `TrainingMonitor`; `sync` sets them to what a state says."""
+
+    def __init__(self, monitor: TrainingMonitor) -> None:
+        self.monitor, self.live = monitor, monitor.run is not None
+        shown = (WIDTH, sum(HEIGHTS))
+        self.charts = Surface((WIDTH * FINE, sum(HEIGHTS) * FINE), shown)
+        self.size = batch_size(monitor.count, monitor.source.image_size)
+        self.pictures = Surface((self.size[0] * FINE, self.size[1] * FINE), self.size)
+        for surface in (self.charts, self.pictures):
+            surface.widget.add_class("smis-result")
+        self.pictures.widget.on_client_ready(self.wake)
+        # the browser's timer asks for news: the kernel needs no thread for that
+        self.clock = widgets.Play(min=0, max=10**9, interval=INTERVAL, repeat=True, layout=Layout(display="none"))
+        self.clock.observe(lambda _: monitor.tick(), "value")
+        self.busy = widgets.HTML(layout=Layout(min_width="110px"))
+
+        self.scale = self._toggles("scale", {"linear": False, "logarithmic": True}, monitor.scale)
+        reset = self._button(
+            "Reset",
+            "undo",
+            "Begin anew, with the rates of the start" if self.live else "Read all again, linear scale",
+            monitor.reset,
+        )
+        top = self._live_row(reset) if self.live else self._watch_row(reset)
+        left = widgets.VBox([self.charts.widget, self.scale], layout=Layout(width=f"{WIDTH}px"))
+        right = widgets.VBox([self.pictures.widget, monitor.status], layout=Layout(width=f"{SHOWN}px"))
+        main = widgets.HBox([left, right], layout=Layout(flex_flow="row wrap", grid_gap="16px", margin="6px 0 0 0"))
+        self.children = (*top, main, self._notes(), self.clock)
+
+    def wake(self) -> None:
+        """A page has (re)connected: its timer starts when it is told to, not when it finds itself started."""
+        if self.clock.playing:
+            self.clock.playing = False
+            self.clock.playing = True
+
+    def sync(self, state: MonitorState) -> None:
+        """Set every control to what the state says."""
+        progress, settings = state.progress, state.progress.settings
+        self.scale.value = state.log
+        if self.live:
+            for slider, phase in zip(self.rates, PHASES, strict=True):
+                if apart(slider.value, settings[phase]):
+                    slider.value = settings[phase]
+            self.speed.value = settings["speed"] or ANY if (settings["speed"] or ANY) in SPEEDS.values() else None
+            self.playing.value = settings["playing"]
+            word, icon = ("Pause", "pause") if settings["playing"] else ("Play", "play")
+            self.playing.description, self.playing.icon = word, icon
+            self.busy.value = '<span class="smis-working" role="status">training…</span>' if progress.moving else ""
+            self.clock.playing = progress.moving
+        else:
+            self.playing.value = self.clock.playing
+
+    # --- the parts -------------------------------------------------------------------------------------------------
+    def _live_row(self, reset: widgets.Button) -> tuple[widgets.Widget, ...]:
+        monitor = self.monitor
+        self.playing = self._toggle("Play", "play", "Both phases, step after step", self._play)
+        self.times = self._toggles("steps at a time", {"1": 1, "10": 10, "50": 50}, lambda _: None)
+        names = (("Generator", "generator"), ("Discriminator", "discriminator"), ("Both", "both"))
+        steps = [
+            self._button(word, "step-forward", f"Update {what}, then wait", partial(self._ask, phase))
+            for (word, phase), what in zip(
+                names, ("the generator and the encoder only", "the discriminator only", "both networks"), strict=True
+            )
+        ]
+        self.speed = self._toggles("speed", SPEEDS, lambda speed: monitor.speed(speed or None))
+        self.rates = [
+            widgets.FloatLogSlider(
+                min=-5,
+                max=-1,
+                step=STEP,
+                value=1e-3,
+                description=f"learning rate, {phase}",
+                readout_format=".1e",
+                tooltip=f"Adam's step of the {phase}: larger learns faster, too large destroys",
+                style={"description_width": "initial"},
+                layout=Layout(width="470px"),
+            )
+            for phase in PHASES
+        ]
+        for slider, phase in zip(self.rates, PHASES, strict=True):
+            monitor.when(slider, partial(self._rate, phase))
+        row = Layout(align_items="center", flex_flow="row wrap", grid_gap="2px")
+        first = widgets.HBox([self.playing, *steps, self.times, reset, self.busy], layout=row)
+        return first, widgets.HBox([self.speed], layout=row), widgets.HBox(self.rates, layout=row)
+
+    def _watch_row(self, reset: widgets.Button) -> tuple[widgets.Widget, ...]:
+        self.playing = self._toggle("Follow", "eye", "Look for news four times a second", self._play)
+        self.clock.playing = True
+        return (widgets.HBox([self.playing, reset, self.busy], layout=Layout(align_items="center")),)
+
+    def _notes(self) -> widgets.HTML:
+        game = (
+            "The upper chart is the game: the discriminator's hinge loss is 2 when it sees no difference and 0 when it "
+            "is sure; <i>gan</i> falls when the generator fools it. Below: the generator's other losses, weighted, and "
+            "the mean distance of the fixed batch's reconstructions."
+        )
+        more = (
+            "<details><summary>Try this</summary><ol>" + "".join(f"<li>{m}</li>" for m in MISSIONS) + "</ol></details>"
+            if self.live
+            else "Faint curves are single lines, bold ones their mean."
+        )
+        return widgets.HTML(
+            f'<div class="smis-note">{game} {more}</div>', layout=Layout(max_width=f"{WIDTH + SHOWN + 16}px")
+        )
+
+    def _play(self, on: bool) -> None:
+        (self.monitor.play if on else self.monitor.pause)()
+
+    def _rate(self, phase: str, rate: float) -> None:
+        """The browser's slider also reports when it has rounded a rate to its own step: not a move."""
+        if apart(rate, self.monitor.state.progress.settings[phase]):
+            self.monitor.rates(**{phase: rate})
+
+    def _ask(self, phase: str) -> None:
+        self.monitor.ask(phase, self.times.value)
+
+    def _button(self, word: str, icon: str, tip: str, deed: Callable[[], None]) -> widgets.Button:
+        button = widgets.Button(description=word, icon=icon, tooltip=tip)
+        button.add_class("smis-tool")
+        button.on_click(lambda _: self.monitor.attempt(deed))
+        return button
+
+    def _toggle(self, word: str, icon: str, tip: str, deed: Callable[[bool], None]) -> widgets.ToggleButton:
+        toggle = widgets.ToggleButton(description=word, icon=icon, tooltip=tip)
+        toggle.add_class("smis-tool")
+        self.monitor.when(toggle, deed)
+        return toggle
+
+    def _toggles(self, name: str, options: dict[str, Any], deed: Callable[[Any], None]) -> widgets.ToggleButtons:
+        style = {"description_width": "auto", "button_width": "auto"}
+        toggles = widgets.ToggleButtons(options=options, description=name, style=style)
+        toggles.add_class("smis-set")
+        self.monitor.when(toggles, deed)
+        return toggles
+
+
+def apart(rate: float, other: float) -> bool:
+    """Whether two rates differ by more than rounding to the slider's step."""
+    return abs(math.log10(rate / other)) > 0.51 * STEP

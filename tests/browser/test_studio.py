@@ -1,0 +1,148 @@
+"""The studio as a visitor uses it: the start page, every widget's page, one deed in each, and back again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from smis_widgets.studio.pages import PAGES
+from tests.browser.labserver import ROOT, free_port
+
+
+@contextlib.contextmanager
+def studio(log: Path, home: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+    """The studio's server, started in the folder `home`, and the address that it prints."""
+    command = [sys.executable, "-m", "smis_widgets.studio", "--no-browser", "--port", str(free_port())]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)), PYTHONUNBUFFERED="1")
+    with open(log, "w") as file:
+        server = subprocess.Popen(command, env=env, cwd=home, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + 90
+        while not (found := re.search(r"http://\S+", log.read_text())):
+            alive = time.monotonic() < end and server.poll() is None
+            assert alive, f"the studio did not start: {log.read_text()}"
+            time.sleep(0.2)
+        yield server, found[0]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def seen(page: Any) -> str:
+    """All that the widget shows: the pixels of its canvases and its status line."""
+    return str(
+        page.evaluate("""() => [...document.querySelectorAll('.smis-panel canvas')].map(c => c.toDataURL())
+        .concat([...document.querySelectorAll('.smis-panel .smis-status')].map(s => s.innerText)).join('|')""")
+    )
+
+
+def calm(page: Any, before: str | None = None) -> str:
+    """What is shown once it differs from `before` and stands still."""
+    last = None
+    for _ in range(150):
+        page.wait_for_timeout(200)
+        now = seen(page)
+        if now == last and now != before:
+            return now
+        last = now
+    raise AssertionError("nothing changed in 30 s" if before else "the page does not come to rest")
+
+
+def key(handle: str, name: str) -> Callable[[Any], None]:
+    def deed(page: Any) -> None:
+        page.locator(handle).first.focus()
+        page.keyboard.press(name)
+
+    return deed
+
+
+def click(selector: str) -> Callable[[Any], None]:
+    return lambda page: page.locator(selector).first.click()
+
+
+def stroke(page: Any) -> None:
+    area = page.locator("canvas.smis-guides").first.bounding_box()
+    page.mouse.move(area["x"] + 30, area["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 120, area["y"] + 60, steps=4)
+    page.mouse.up()
+
+
+DEEDS: dict[str, Callable[[Any], None]] = {
+    "mixer": lambda page: page.get_by_role("button", name="Surprise me").click(),
+    "morpher": key(".smis-amount .noUi-handle", "End"),
+    "painter": stroke,
+    "controllers": key(".smis-axis .noUi-handle", "PageUp"),
+    "grouped-convolution": key(".smis-panel .noUi-handle", "Home"),
+    "encoder": lambda page: page.locator(".smis-cell").nth(1).click(),
+    "cg-norm": lambda page: page.locator(".smis-cell").nth(1).click(),
+    "training": lambda page: page.get_by_role("button", name="Both").click(),
+}
+
+
+@pytest.mark.slow
+def test_every_page_opens_answers_and_lets_go_of_its_kernel(page: Any, tmp_path: Path, shots: Path) -> None:
+    assert set(DEEDS) == set(PAGES)
+    page.set_default_timeout(90_000)
+    with studio(tmp_path / "log.txt", tmp_path) as (server, address):
+        page.goto(address)
+        for name, one in PAGES.items():
+            assert page.get_by_role("heading", name=one.title, exact=True).is_visible()
+            assert page.locator(f"a[href*='{name}.ipynb'] img").evaluate("image => image.naturalWidth") > 300
+        page.screenshot(path=shots / "studio-light.png", full_page=True)
+        for name, deed in DEEDS.items():
+            page.locator(f"a[href*='{name}.ipynb']").click()
+            page.wait_for_selector(".smis-panel .smis-status")
+            before = calm(page)
+            deed(page)
+            calm(page, before)
+            assert "smis_widgets.studio" not in page.content(), "the page shows its source"
+            page.screenshot(path=shots / f"studio-{name}-light.png", full_page=True)
+            page.get_by_text("← the studio").click()
+            page.get_by_role("heading", name="The studio").wait_for()
+
+        page.emulate_media(color_scheme="dark")
+        page.screenshot(path=shots / "studio-dark.png", full_page=True)
+        page.locator("a[href*='training.ipynb']").click()
+        page.wait_for_selector(".smis-panel .smis-status")
+        calm(page)
+        page.screenshot(path=shots / "studio-training-dark.png", full_page=True)
+        page.goto("about:blank")
+        kernels = lambda: psutil.Process(server.pid).children()  # noqa: E731
+        end = time.monotonic() + 20
+        while kernels() and time.monotonic() < end:
+            time.sleep(0.2)
+        assert kernels() == [], "a kernel lives on after its page was left"
+    assert not list(tmp_path.glob("*.ipynb")), "the studio left files behind"
+
+
+def test_only_this_machine_and_only_with_the_token(tmp_path: Path) -> None:
+    with studio(tmp_path / "log.txt", tmp_path) as (server, address):
+        listening = [c.laddr.ip for c in psutil.Process(server.pid).net_connections() if c.status == "LISTEN"]
+        assert set(listening) == {"127.0.0.1"}
+        plain = f"http://{urlsplit(address).netloc}"
+        assert b"The studio" in urllib.request.urlopen(address).read()
+        for path in ("/", "/voila/render/mixer.ipynb", "/voila/tree", "/voila/api/contents/", "/?token=guess"):
+            try:
+                answer = urllib.request.urlopen(plain + path)
+            except urllib.error.HTTPError as error:
+                answer = error
+            assert "/login" in answer.url or answer.code in (403, 404), path
+            assert b"Mixer" not in answer.read()
+        for path in ("/voila/files/mixer.ipynb", "/voila/tree", "/voila/api/contents/"):
+            with pytest.raises(urllib.error.HTTPError, match=r"40[34]"):
+                urllib.request.urlopen(plain + path + "?" + urlsplit(address).query)
