@@ -29,8 +29,6 @@ LOOK: dict[Any, Any] = {
     "xtick.color": GREY,
     "ytick.color": GREY,
     "text.color": GREY,
-    "legend.frameon": False,
-    "legend.labelcolor": GREY,
     "grid.color": GREY,
     "grid.alpha": 0.25,
 }
@@ -53,6 +51,11 @@ def axes(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6, 3)) ->
 
 def shown(figure: Any, alt: str, dpi: int = 100) -> Picture:
     """The finished figure as a picture with its text alternative: the last line of a cell."""
+    for axis in figure.axes:  # Matplotlib takes a legend's look when it is made, which is after `axes`
+        if (legend := axis.get_legend()) is not None:
+            legend.set_frame_on(False)
+            for text in legend.get_texts():
+                text.set_color(GREY)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=dpi, transparent=True)
     return Picture(Image.open(data), alt)

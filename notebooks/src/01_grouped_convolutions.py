@@ -367,7 +367,7 @@ print("between groups, at most:", felt[~torch.eye(4, dtype=torch.bool)].max().it
 # ## 7 Four networks in one (4 minutes)
 #
 # If groups never meet, then a network that is grouped in **every** layer is nothing but $G$ separate small networks.
-show that with their weights. Four small networks, each for 3 channels, with a norm in the middle that works on each
+# We show that with their weights. Four small networks, each for 3 channels, with a norm in the middle that works on each
 # channel alone:
 
 # %%

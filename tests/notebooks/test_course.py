@@ -19,7 +19,7 @@ GLOSSARY = tool.NOTEBOOKS / "glossary.md"
 NOTEBOOKS = sorted(tool.NOTEBOOKS.glob("*.ipynb"))
 LONGEST_CELL = 30  # lines
 QUESTIONS = range(5, 9)  # recall questions at the end
-MATERIAL = {"00_start_here"}  # an appetiser: fewer questions
+APPETISER = {"00_start_here"}  # an appetiser: fewer questions
 LEAST_COMPARED = 0.85  # of the code cells
 NOT_COMPARED = {"NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP", "nbval-ignore-output", "nbval-skip"}
 NOT_COMPARABLE = {"image/png", "image/jpeg", tool.WIDGET_VIEW}  # nbval skips these
@@ -102,7 +102,7 @@ def test_it_has_the_parts_of_a_lesson(path: Path) -> None:
     assert [int(number) for number in sections] == list(range(1, len(sections) + 1))
     assert len(sections) >= 4
     assert "## What you learned" in text
-    if path.stem not in MATERIAL:
+    if path.stem not in APPETISER:
         assert "## Read on" in text
         asked = text.partition("## Ask yourself")[2].partition("\n## ")[0]
         assert asked.count("<details>") in QUESTIONS
