@@ -150,6 +150,20 @@ def cell_style(name: str, board: Board, picture: np.ndarray) -> str:
     return "<style>" + "\n".join(rules) + "</style>"
 
 
+def strip_style(name: str, images: list[np.ndarray], side: int) -> str:
+    """CSS that gives the n-th button in `.name` the n-th picture uint8 (H, W, 3), `side` CSS pixels wide."""
+    rules = []
+    for n, image in enumerate(images):
+        data, height = io.BytesIO(), side * image.shape[0] // image.shape[1]
+        enlarge(image, (2 * side, 2 * height)).save(data, "PNG", compress_level=1)
+        url = f"url(data:image/png;base64,{base64.b64encode(data.getvalue()).decode()})"
+        rules.append(
+            f".{name} > .smis-cell:nth-child({n + 1}) {{ width: {side}px; height: {height}px; margin: 0; padding: 0;"
+            f" flex: none; border-radius: 5px; background: {url} 0 0 / 100% 100%; }}"
+        )
+    return "<style>" + "\n".join(rules) + "</style>"
+
+
 def wrap(words: str, width: int, size: int) -> list[str]:
     """Break a line so that it fits `width` pixels at this font size."""
     lines = [""]

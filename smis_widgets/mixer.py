@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from smis.datasets.archive import Samples
 from smis_widgets.base import Frame, Panel, Refused
-from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, snapshot
+from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, snapshot, strip_style
 from smis_widgets.mixing import MixerState, Model, Studio, describe, render
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import saved_link, write_new
@@ -24,6 +24,7 @@ from smis_widgets.surface import Surface
 from smis_widgets.theme import css, letter
 
 SIDE = 320  # width of the mixed person in CSS pixels
+STRIP, CELL = 6, 50  # variations in the strip, and the width of one
 NOBODY = "–"
 HINT = (
     "Click a cut-out to take one class, a photograph to take the whole person, a mask to take the shape. "
@@ -51,6 +52,7 @@ class Mixer(Panel[MixerState]):
         self.label_set = gallery.label_set
         self.rng = np.random.default_rng(seed)
         self.saved: Path | None = None
+        self.variations: list[MixerState] = []
         self.board = Board(len(gallery), len(self.label_set))
         height, width = model.config.image_size
         self.shown = (SIDE, SIDE * height // width)  # the mixed person in CSS pixels
@@ -80,6 +82,28 @@ class Mixer(Panel[MixerState]):
     def surprise(self) -> None:
         """Draw every class that is not locked at random."""
         self.act(lambda state: state.surprise(self.rng))
+
+    def weigh(self, name: str, weight: float) -> None:
+        """Take so much of the picked style of a class, 0 to 1: the rest stays that of the shape's own person."""
+        self.act(lambda state: state.weigh(self.label_set.index(name), weight))
+
+    def vary(self) -> None:
+        """Draw a strip of six mixtures to choose from: what is not locked is random in each."""
+        states = [self.state.surprise(self.rng) for _ in range(STRIP)]
+        frames = [self.compute(state) for state in states]
+        for frame in frames:
+            if frame.error is not None:
+                raise frame.error
+        self.variations = states
+        images = [frame.image for frame in frames if frame.image is not None]
+        self.strip_style.value = strip_style(f"{self.scope}-strip", images, CELL)
+        self.strip.layout.display = "flex"
+
+    def take(self, number: int) -> None:
+        """Go on with a mixture of the strip, 0 to 5."""
+        if not 0 <= number < len(self.variations):
+            raise Refused(f"The strip has the mixtures 0 to {STRIP - 1}, got {number}. Variations draws a strip.")
+        self.act(lambda state: self.variations[number])
 
     def snapshot(self, scale: int = 1) -> Image.Image:
         """The whole widget as a still picture, `scale` times as large: works with no front end."""
@@ -127,6 +151,10 @@ class Mixer(Panel[MixerState]):
             source.value = letter(person) if state.present[person][c] else NOBODY
             source.disabled = lock.value = c in state.locked
             lock.icon = "lock" if lock.value else "unlock"
+        latest = state.latest
+        self.weight.description = "weight" if latest is None else f"{state.classes[latest]}: weight"
+        self.weight.disabled = latest is None or latest in state.locked
+        self.weight.value = 1.0 if latest is None else state.weights[latest]
         self.count.value = (
             f'<div class="smis-status"><small>{state.mixtures():,} mixtures with this shape</small></div>'
         )
@@ -138,6 +166,7 @@ class Mixer(Panel[MixerState]):
     # --- building ---------------------------------------------------------------------------------------------
     def _build(self) -> None:
         height, width = self.studio.model.config.image_size
+        self.scope = f"smis-{self.model_id[:8]}"
         self.plain, self.bare = widgets.Layout(), widgets.ButtonStyle()  # shared by all cells
         # Twice the network's size, smoothly: a few kilobytes, and the browser's own enlarging does the rest.
         self.result = Surface((2 * width, 2 * height), self.shown)
@@ -175,6 +204,30 @@ class Mixer(Panel[MixerState]):
             layout=widgets.Layout(width="196px"),
             style={"description_width": "28px"},
         )
+        many = widgets.Button(description="Variations", icon="th", tooltip="Draw six mixtures to choose from")
+        many.on_click(lambda _: self.attempt(self.vary))
+        many.layout = widgets.Layout(width="auto", flex="1 1 auto")
+        self.weight = widgets.FloatSlider(
+            1.0,
+            min=0,
+            max=1,
+            step=0.05,
+            description="weight",
+            tooltip="How much of the style picked last is taken; the rest stays that of the shape's own person",
+            layout=widgets.Layout(width=f"{SIDE}px"),
+            style={"description_width": "118px"},
+        )
+        self.when(self.weight, lambda value: self.act(lambda state: state.weigh(state.latest or 0, value)))
+        self.strip_style = widgets.HTML(layout=widgets.Layout(display="none"))
+        cells = []
+        for n in range(STRIP):
+            cell = widgets.Button(tooltip=f"Variation {n + 1}: go on with it")
+            cell.on_click(lambda _, n=n: self.attempt(partial(self.take, n)))
+            cell.add_class("smis-cell")
+            cells.append(cell)
+        self.strip = widgets.HBox(
+            cells, layout=widgets.Layout(width=f"{SIDE}px", justify_content="space-between", display="none")
+        )
         save = widgets.Button(description="Save PNG", icon="download", tooltip="Write the mixed person to this file")
         for button, deed in ((dice, self.surprise), (back, self.reset), (save, self._save)):
             button.on_click(lambda _, deed=deed: deed())
@@ -186,7 +239,9 @@ class Mixer(Panel[MixerState]):
         right = widgets.VBox(
             [
                 self.result.widget,
-                widgets.HBox([dice, back], layout=wide),
+                self.weight,
+                widgets.HBox([dice, many, back], layout=wide),
+                self.strip,
                 widgets.HBox([self.file, save], layout=wide),
                 self.count,
                 self.status,
@@ -194,12 +249,14 @@ class Mixer(Panel[MixerState]):
             layout=wide,
         )
         hint = widgets.HTML(f'<div class="smis-status"><small>{HINT}</small></div>')
-        board, scope = widgets.VBox(rows), f"smis-{self.model_id[:8]}"
-        board.add_class(scope)
+        board = widgets.VBox(rows)
+        board.add_class(self.scope)
+        self.strip.add_class(f"{self.scope}-strip")
         self._assemble(
             hint,
             widgets.HBox([board, right], layout=widgets.Layout(flex_flow="row wrap", grid_gap="12px")),
-            style=cell_style(scope, self.board, paint(self.board, self.studio)),
+            self.strip_style,
+            style=cell_style(self.scope, self.board, paint(self.board, self.studio)),
         )
 
     def _field(self, name: str, tooltip: str, deed: Callable[[str], None]) -> widgets.Text:

@@ -38,7 +38,9 @@ class MixerState:
     """What was picked. `classes` are the names; `present[person][c]` says whether that person shows class `c`.
 
     `sources[c]` is the person whose style class `c` takes, `mask` the person whose label map gives the shapes.
-    Locked classes keep their source until they are unlocked. Methods return new states; `Refused` says why not.
+    `weights[c]`, 0 to 1, says how much of that style is taken; the rest stays that of the mask's own person, if that
+    one shows the class. `latest` is the class that was picked last. Locked classes keep source and weight until they
+    are unlocked. Methods return new states; `Refused` says why not.
     """
 
     classes: tuple[str, ...]
@@ -46,6 +48,8 @@ class MixerState:
     mask: int = 0
     sources: tuple[int, ...] = ()
     locked: frozenset[int] = frozenset()
+    weights: tuple[float, ...] = ()
+    latest: int | None = None
 
     def __post_init__(self) -> None:
         if not self.present or {len(row) for row in self.present} != {len(self.classes)}:
@@ -53,13 +57,15 @@ class MixerState:
         self._check_person(self.mask)
         if not self.sources:
             object.__setattr__(self, "sources", (self.mask,) * len(self.classes))
+        if not self.weights:
+            object.__setattr__(self, "weights", (1.0,) * len(self.classes))
         if len(self.sources) != len(self.classes):
             raise ValueError(f"one source a class: {len(self.classes)} expected, got {self.sources}")
         for person in self.sources:
             self._check_person(person)
 
     def pick(self, c: int, person: int) -> MixerState:
-        """Class `c` takes the style of `person`."""
+        """Class `c` takes the style of `person`, all of it."""
         self._check_person(person)
         self._check_class(c)
         if not self.present[person][c]:
@@ -70,12 +76,23 @@ class MixerState:
             )
         if c in self.locked:
             raise Refused(f"{self.classes[c].capitalize()} is locked. The lock beside the name opens it.")
-        return replace(self, sources=(*self.sources[:c], person, *self.sources[c + 1 :]))
+        sources = (*self.sources[:c], person, *self.sources[c + 1 :])
+        return replace(self, sources=sources, weights=self._weighed({c: 1.0}), latest=c)
+
+    def weigh(self, c: int, weight: float) -> MixerState:
+        """Class `c` takes so much of the picked style, 0 to 1; the rest stays that of the mask's person."""
+        self._check_class(c)
+        if not 0 <= weight <= 1:
+            raise ValueError(f"a weight lies between 0 and 1, got {weight:g}")
+        if c in self.locked:
+            raise Refused(f"{self.classes[c].capitalize()} is locked. The lock beside the name opens it.")
+        return replace(self, weights=self._weighed({c: float(weight)}), latest=c)
 
     def whole(self, person: int) -> MixerState:
         """Every class that is not locked takes the style of `person`."""
         self._check_person(person)
-        return replace(self, sources=tuple(s if c in self.locked else person for c, s in enumerate(self.sources)))
+        sources = tuple(s if c in self.locked else person for c, s in enumerate(self.sources))
+        return replace(self, sources=sources, weights=self._weighed(dict.fromkeys(self._free(), 1.0)))
 
     def with_mask(self, person: int) -> MixerState:
         """The shapes come from `person`; the styles stay."""
@@ -90,10 +107,10 @@ class MixerState:
     def surprise(self, rng: np.random.Generator) -> MixerState:
         """Every class that is not locked takes the style of somebody who shows it, drawn at random."""
         sources = list(self.sources)
-        for c in range(len(sources)):
-            if c not in self.locked and self.having(c):
+        for c in self._free():
+            if self.having(c):
                 sources[c] = int(rng.choice(self.having(c)))
-        return replace(self, sources=tuple(sources))
+        return replace(self, sources=tuple(sources), weights=self._weighed(dict.fromkeys(self._free(), 1.0)))
 
     def reset(self) -> MixerState:
         """The first person as it is, nothing locked."""
@@ -107,9 +124,20 @@ class MixerState:
         """The source that is really used for each class: the mask's own person where the picked one lacks the class."""
         return tuple(s if self.present[s][c] else self.mask for c, s in enumerate(self.sources))
 
+    def blended(self) -> dict[int, float]:
+        """The classes that really are a blend of two people's styles, with their weight."""
+        own, drawn = self.present[self.mask], self.drawn()
+        return {c: w for c, w in enumerate(self.weights) if w < 1 and own[c] and drawn[c] != self.mask}
+
     def mixtures(self) -> int:
         """How many different mixtures this mask allows: a product over the classes that the mask shows."""
         return math.prod(len(self.having(c)) for c, there in enumerate(self.present[self.mask]) if there)
+
+    def _free(self) -> list[int]:
+        return [c for c in range(len(self.classes)) if c not in self.locked]
+
+    def _weighed(self, new: dict[int, float]) -> tuple[float, ...]:
+        return tuple(new.get(c, weight) for c, weight in enumerate(self.weights))
 
     def _check_person(self, person: int) -> None:
         if not 0 <= person < len(self.present):
@@ -181,7 +209,10 @@ def render(state: MixerState, studio: Studio) -> Frame:
     try:
         labels = studio.samples.labels[state.mask]
         with torch.inference_mode():
-            codes = mix(studio.codes, state.drawn())
+            codes = mix(studio.codes, state.drawn())  # (1, C, D, h, w)
+            for c, weight in state.blended().items():
+                # Z_c = (1 - w) Z_c^own + w Z_c^picked
+                codes[0, c] = torch.lerp(studio.codes.values[state.mask, c], codes[0, c], weight)
             image = studio.decode(codes, torch.from_numpy(labels).long()[None])
         if not bool(torch.isfinite(image).all()):
             raise ValueError("the network gave values that are not numbers; its checkpoint may be damaged")
@@ -204,6 +235,9 @@ def describe(state: MixerState, studio: Studio) -> list[str]:
         f"{names[c]} {part:.0f}\u00a0%" if part >= 1 else f"{names[c]} under 1\u00a0%" for c, part in percent.items()
     )
     lines = [f"Shape of {letter(state.mask)}; {taken}.", f"Of the image: {shares}."]
+    for c, weight in state.blended().items():
+        giver, own = letter(state.drawn()[c]), letter(state.mask)
+        lines.append(f"{names[c]}: {100 * weight:.0f}\u00a0% of {giver}, the rest is {own}'s own.")
     for c, person in enumerate(state.sources):
         if c not in shown and person != state.mask:
             lines.append(f"{names[c]} of {letter(person)} does not show: this shape has no {names[c]}.")

@@ -50,7 +50,7 @@ from smis.course import grouped as check
 # %%
 def convolve(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """x (in, H, W), weight (out, in, k, k) -> (out, H - k + 1, W - k + 1), with loops."""
-    wide_out, wide_in, k, _ = weight.shape
+    wide_out, _, k, _ = weight.shape
     out = torch.zeros(wide_out, x.shape[1] - k + 1, x.shape[2] - k + 1)
     for o in range(wide_out):
         for i in range(out.shape[1]):

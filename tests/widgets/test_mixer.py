@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from smis_widgets import Mixer
-from smis_widgets.base import parts
+from smis_widgets.base import Refused, parts
 from smis_widgets.board import CLASSES, MASK, PHOTO
+from smis_widgets.mixer import STRIP
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import write_new
 from tests.widgets.fake import COAT, HAT, SHOES, FakeModel, colour, toys
@@ -107,6 +108,37 @@ def test_the_buttons(mixer: Mixer) -> None:
     assert mixer.state == mixer.studio.start()
 
 
+def test_the_weight_blends_what_was_picked_last(mixer: Mixer) -> None:
+    assert mixer.weight.disabled
+    click(mixer, CLASSES + COAT, 2)
+    assert (mixer.weight.description, mixer.weight.value, mixer.weight.disabled) == ("coat: weight", 1.0, False)
+    mixer.weight.value = 0.25
+    assert mixer.state.weights[COAT] == 0.25
+    assert "coat: 25\u00a0% of C, the rest is A&#x27;s own" in mixer.status.value
+    mixer.lock("coat")
+    assert mixer.weight.disabled
+    mixer.reset()
+    assert mixer.weight.value == 1.0
+
+
+def test_a_strip_of_variations_to_choose_from(mixer: Mixer) -> None:
+    mixer.lock("hat")
+    button = next(b for b in parts(mixer) if getattr(b, "description", "") == "Variations")
+    button.click()
+    assert mixer.strip.layout.display == "flex"
+    assert mixer.strip_style.value.count("base64") == STRIP == len(mixer.variations)
+    assert {state.sources[HAT] for state in mixer.variations} == {0}
+    assert len({state.sources for state in mixer.variations}) > 1
+    assert mixer.state == mixer.studio.start().lock(HAT), "only looking changes nothing"
+    mixer.strip.children[3].click()
+    assert mixer.state == mixer.variations[3]
+    with pytest.raises(Refused, match="mixtures 0 to 5, got 6"):
+        mixer.take(6)
+    mixer.studio.model.fault = RuntimeError("broke")  # type: ignore[attr-defined]
+    button.click()
+    assert "RuntimeError: broke" in mixer.status.value
+
+
 def test_a_fault_is_shown_and_the_last_good_picture_stays(mixer: Mixer) -> None:
     click(mixer, CLASSES + COAT, 2)
     good, state = mixer.result.image.copy(), mixer.state
@@ -149,7 +181,7 @@ def test_names_itself_shortly_and_the_same_every_time(mixer: Mixer) -> None:
 
 def test_every_control_has_a_name(mixer: Mixer) -> None:
     controls = [p for p in parts(mixer) if isinstance(p, (widgets.Text, widgets.Button, widgets.ToggleButton))]
-    assert len(controls) == 2 + 4 + 4 + 3 + 1 + 6 * 4
+    assert len(controls) == 2 + 4 + 4 + 4 + 1 + 6 * 4 + STRIP
     assert all(c.description or c.tooltip for c in controls)
 
 

@@ -72,6 +72,24 @@ def test_locked_classes_stay(studio: Studio) -> None:
     assert state.reset() == studio.start()
 
 
+def test_a_weight_blends_two_styles_of_one_class(studio: Studio) -> None:
+    state = studio.start().pick(COAT, 2).weigh(COAT, 0.25)
+    image, coat = render(state, studio).image, toys().labels[0] == COAT
+    assert image is not None
+    wanted = 0.75 * np.array(colour(0, COAT)) + 0.25 * np.array(colour(2, COAT))
+    np.testing.assert_allclose(image[coat], np.broadcast_to(wanted, (coat.sum(), 3)), atol=1)
+    np.testing.assert_array_equal(image[~coat], toys().images[0][~coat])
+    assert state.pick(COAT, 1).weights[COAT] == 1, "a new pick is taken whole"
+    assert state.with_mask(2).blended() == {}, "C on C's own shape is no blend"
+    assert state.lock(COAT).whole(1).weights[COAT] == 0.25
+    for change in (state.whole(1), state.surprise(np.random.default_rng(0))):
+        assert set(change.weights) == {1.0}
+    with pytest.raises(ValueError, match=r"between 0 and 1, got 1\.5"):
+        state.weigh(COAT, 1.5)
+    with pytest.raises(Refused, match="Coat is locked"):
+        state.lock(COAT).weigh(COAT, 1)
+
+
 def test_surprise_is_repeatable_varied_and_takes_nothing_from_those_who_lack_it(studio: Studio) -> None:
     first = studio.start().surprise(np.random.default_rng(3))
     assert first == studio.start().surprise(np.random.default_rng(3))
