@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--interactions 2000] [--checkpoint people-64] [NAME ...]
 
-Prints the memory of the process after a tenth of the interactions, when all caches are warm, and after all of them;
-threads and open widgets, too.
+Prints the memory of the process after a tenth of the interactions, when all caches are warm, and after all of them, and
+its threads before and after.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def deeds(widget: Panel[Any], dice: random.Random) -> list[Callable[[], None]]:
             found.append(lambda p=part: setattr(p, "index", dice.randrange(len(p.options))))  # type: ignore[misc]
         elif isinstance(part, (ipywidgets.ToggleButton, ipywidgets.Checkbox)):
             found.append(lambda p=part: setattr(p, "value", not p.value))  # type: ignore[misc]
-        elif isinstance(part, ipywidgets.Button) and not {"Save", "GIF", "MP4", "Measure"} & set(
-            part.description.split()
-        ):
+        elif isinstance(part, ipywidgets.Button) and not WRITES & set(part.description.split()):
             found.append(part.click)
     return found
 

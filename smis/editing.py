@@ -77,7 +77,7 @@ def mix(codes: ClassCodes, sources: Sequence[int]) -> Tensor:
 
 
 def morph(a: Tensor, b: Tensor, amount: float, classes: Sequence[int] | None = None) -> Tensor:
-    """Style morphing (section 4.4, figure 7): move the codes from `a` (amount 0) to `b` (amount 1), in a straight line.
+    """Style morphing (section 4.4, figure 6): move the codes from `a` (amount 0) to `b` (amount 1), in a straight line.
 
     Z = Z_a + t * (Z_b - Z_a); t outside 0..1 extrapolates. At 0 and 1 the codes are exactly those of `a` and `b`.
 

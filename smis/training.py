@@ -157,7 +157,7 @@ class Trainer:
                 exactly as it is. The losses of both are computed all the same.
 
         Raises:
-            TrainingError: a loss is not finite. Nothing was updated.
+            TrainingError: a loss is not finite. No weight was updated, and nothing of a network not in `phases`.
             ValueError: no phase, or one of another name.
         """
         if not phases or not set(phases) <= set(PHASES):
@@ -169,6 +169,8 @@ class Trainer:
         batch = self.batch(self.steps_done)
         self._set_learning_rates()
         means = self._mean(self.gradients(*batch))
+        for value, before in kept:
+            value.copy_(before)
         if not all(map(math.isfinite, means.values())):
             raise TrainingError(
                 f"a loss is not finite at step {self.steps_done}: {means}. Nothing was updated. "
@@ -183,8 +185,6 @@ class Trainer:
             self._average()
         if "discriminator" in phases:
             self.opt_d.step()
-        for value, before in kept:
-            value.copy_(before)
         self.steps_done += 1
         return means
 

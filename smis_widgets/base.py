@@ -81,8 +81,7 @@ class Panel(widgets.VBox, Generic[State]):
         """Change the state, render it, show it. On an error: say so, and keep what was."""
         if self._busy:
             return
-        if not self._alive:
-            raise RuntimeError(f"{self!r} is closed. Make a new one to go on")
+        self.check_open()
         try:
             state = change(self.state)
             frame = self.compute(state)
@@ -127,13 +126,24 @@ class Panel(widgets.VBox, Generic[State]):
         """Write HTML into the status line, which screen readers announce."""
         self.status.value = f'<div class="smis-status" role="status" aria-live="polite">{text}</div>'
 
+    def check_open(self) -> None:
+        """Raises RuntimeError when the widget was closed."""
+        if not self._alive:
+            raise RuntimeError(f"{self!r} is closed. Make a new one to go on")
+
     def close(self) -> None:
         """Take the widget and all its parts off the screen and out of the kernel. Closing twice is fine."""
+        looks: list[object] = []  # layouts and styles: widgets of their own
         if getattr(self, "_alive", False):
             self._alive = False
             for part in parts(self):
+                looks += [getattr(part, "layout", None), getattr(part, "style", None)]
                 part.close()
+            looks.append(self.layout)
         super().close()
+        for look in looks:
+            if isinstance(look, widgets.Widget):
+                look.close()
 
     def _set_controls(self) -> None:
         self._busy = True

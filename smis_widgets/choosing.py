@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,12 +12,12 @@ import ipywidgets as widgets
 from ipywidgets import Layout
 
 from smis.labels import LabelSet
-from smis_widgets.base import Panel, Refused, Resettable
+from smis_widgets.base import Panel, Resettable
 from smis_widgets.board import PHOTO, Board, cell_style, paint
-from smis_widgets.controls import mark, typed
+from smis_widgets.controls import mark, numbered, typed, working
 from smis_widgets.mixing import Studio
 from smis_widgets.morph_style import MORPHER, chip_style
-from smis_widgets.theme import LETTERS, letter
+from smis_widgets.theme import letter
 
 State = TypeVar("State", bound=Resettable)
 SLOW = 0.2  # seconds; a panel that took longer the last time shows its busy mark
@@ -33,14 +34,10 @@ class Choosing(Panel[State]):
     def act(self, change: Callable[[State], State]) -> None:
         """As every panel; the busy mark is shown while it lasts, if the last one was slow."""
         begin = time.perf_counter()
-        slow = self._took > SLOW
-        if slow:
-            self.busy.value = '<span class="smis-working" role="status">working…</span>'
         try:
-            super().act(change)
+            with working(self.busy) if self._took > SLOW else nullcontext():
+                super().act(change)
         finally:
-            if slow:
-                self.busy.value = ""
             self._took = time.perf_counter() - begin
 
     def button(self, word: str, icon: str, tip: str, deed: Callable[[], None]) -> widgets.Button:
@@ -84,10 +81,7 @@ class Scenes:
 
     def number(self, name: str) -> int:
         """The number of a scene by its letter; Refused when there is none."""
-        if name not in tuple(LETTERS[: self.board.people]):
-            last = letter(self.board.people - 1)
-            raise Refused(f"There is no scene {name!r}: they are called {letter(0)} to {last}.")
-        return LETTERS.index(name)
+        return numbered(name, self.board.people, "scene")
 
 
 class Chips:

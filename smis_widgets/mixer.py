@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from smis.datasets.archive import Samples
 from smis_widgets.base import Frame, Panel, Refused
 from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, snapshot, strip_style
+from smis_widgets.controls import moved, numbered, typed
 from smis_widgets.mixing import MixerState, Model, Studio, describe, render
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import saved_link, write_new
@@ -103,7 +104,18 @@ class Mixer(Panel[MixerState]):
         """Go on with a mixture of the strip, 0 to 5."""
         if not 0 <= number < len(self.variations):
             raise Refused(f"The strip has the mixtures 0 to {STRIP - 1}, got {number}. Variations draws a strip.")
-        self.act(lambda state: self.variations[number])
+
+        def taken(state: MixerState) -> MixerState:
+            new = replace(self.variations[number], locked=state.locked)
+            for c in state.locked:  # since the strip was drawn
+                if (new.sources[c], new.weights[c]) != (state.sources[c], state.weights[c]):
+                    name = state.classes[c]
+                    raise Refused(
+                        f"This mixture has another {name}, which is locked now. Variations draws a new strip."
+                    )
+            return new
+
+        self.act(taken)
 
     def snapshot(self, scale: int = 1) -> Image.Image:
         """The whole widget as a still picture, `scale` times as large: works with no front end."""
@@ -184,7 +196,7 @@ class Mixer(Panel[MixerState]):
         for c, name in enumerate(self.label_set.classes):
             source = self._field(name, f"Whose {name} to take: type a letter", partial(self.pick, name))
             lock = widgets.ToggleButton(icon="unlock", tooltip=f"Lock {name}: no other choice changes it")
-            lock.observe(lambda change, name=name: self.lock(name, change.new), "value")
+            self.when(lock, partial(self.lock, name))
             lock.add_class("smis-lock")
             self.sources.append(source)
             self.locks.append(lock)
@@ -204,9 +216,13 @@ class Mixer(Panel[MixerState]):
             layout=widgets.Layout(width="196px"),
             style={"description_width": "28px"},
         )
-        many = widgets.Button(description="Variations", icon="th", tooltip="Draw six mixtures to choose from")
+        many = widgets.Button(
+            description="Variations",
+            icon="th",
+            tooltip="Draw six mixtures to choose from",
+            layout=widgets.Layout(width="auto", flex="1 1 auto"),
+        )
         many.on_click(lambda _: self.attempt(self.vary))
-        many.layout = widgets.Layout(width="auto", flex="1 1 auto")
         self.weight = widgets.FloatSlider(
             1.0,
             min=0,
@@ -217,7 +233,7 @@ class Mixer(Panel[MixerState]):
             layout=widgets.Layout(width=f"{SIDE}px"),
             style={"description_width": "118px"},
         )
-        self.when(self.weight, lambda value: self.act(lambda state: state.weigh(state.latest or 0, value)))
+        self.when(self.weight, self._weighed)
         self.strip_style = widgets.HTML(layout=widgets.Layout(display="none"))
         cells = []
         for n in range(STRIP):
@@ -230,7 +246,7 @@ class Mixer(Panel[MixerState]):
         )
         save = widgets.Button(description="Save PNG", icon="download", tooltip="Write the mixed person to this file")
         for button, deed in ((dice, self.surprise), (back, self.reset), (save, self._save)):
-            button.on_click(lambda _, deed=deed: deed())
+            button.on_click(lambda _, deed=deed: self.attempt(deed))
             button.layout.width = "auto"
             button.layout.flex = "1 1 auto"
         self.count = widgets.HTML()
@@ -264,7 +280,7 @@ class Mixer(Panel[MixerState]):
         field = widgets.Text(
             description=name, tooltip=tooltip, style={"description_width": "80px"}, layout=widgets.Layout(width="122px")
         )
-        field.observe(lambda change: deed(change.new.strip()[-1].upper()) if change.new.strip() else None, "value")
+        self.when(field, partial(typed, deed))
         field.add_class("smis-letter")
         return field
 
@@ -279,7 +295,7 @@ class Mixer(Panel[MixerState]):
             button = widgets.Button(
                 tooltip=text.format(letter(p)), disabled=not there, layout=self.plain, style=self.bare
             )
-            button.on_click(lambda _, p=p: deed(letter(p)))
+            button.on_click(lambda _, p=p: self.attempt(partial(deed, letter(p))))
             button.add_class("smis-cell")
             self.cells[row, p] = button
             buttons.append(button)
@@ -288,6 +304,11 @@ class Mixer(Panel[MixerState]):
         beside = widgets.Box(layout=widgets.Layout(width="36px")) if lock is None else lock
         layout = widgets.Layout(height=f"{self.board.pitch}px", align_items="center")
         return widgets.HBox([swatch, field, beside, widgets.HBox(buttons)], layout=layout)
+
+    def _weighed(self, value: float) -> None:
+        latest = self.state.latest
+        if latest is not None and moved(self.weight, value, self.state.weights[latest]):
+            self.act(lambda state: state.weigh(latest, value))
 
     # --- saving -------------------------------------------------------------------------------------------------
     def _save(self) -> None:
@@ -304,7 +325,4 @@ class Mixer(Panel[MixerState]):
             self.tell(self.describe() + saved_link(self.saved, "image/png"))
 
     def _number(self, person: str) -> int:
-        names = [letter(p) for p in range(self.board.people)]
-        if person not in names:
-            raise Refused(f"There is no person {person!r}: they are called {names[0]} to {names[-1]}.")
-        return names.index(person)
+        return numbered(person, self.board.people, "person")

@@ -168,9 +168,14 @@ class MorphControls:
         self.chart = widgets.HTML()
         self.line = widgets.Box([self.chart], layout=Layout(width=f"{WIDTH}px", height=f"{chart.height}px"))
         self.line.add_class("smis-line")
-        self.time = widgets.FloatSlider(min=0, step=1 / FPS, readout=False, tooltip="Time in the film, in seconds")
+        self.time = widgets.FloatSlider(
+            min=0,
+            step=1 / FPS,
+            readout=False,
+            tooltip="Time in the film, in seconds",
+            layout=Layout(width=f"{WIDTH - 2 * chart.side}px", margin=f"0 0 0 {chart.side}px"),
+        )
         self.time.add_class("smis-slide")
-        self.time.layout = Layout(width=f"{WIDTH - 2 * chart.side}px", margin=f"0 0 0 {chart.side}px")
         morpher.when(self.time, morpher.seek)
         row = [self.playing, self.loop, before, after, self.add, self.remove, self.length, self.steps, self.clock]
         tools = widgets.HBox(row, layout=Layout(align_items="center", flex_flow="row wrap", margin="10px 0 0 0"))

@@ -46,10 +46,6 @@ MORPHER = f"""<style>
 .smis-key.widget-button:hover {{ box-shadow: 0 0 0 3px white, 0 0 0 5px rgb(128 128 128); }}
 .smis-key.widget-button.smis-on {{ background: white; box-shadow: 0 0 0 3px {css(ACCENT)}; }}
 .smis-tool.widget-button, .smis-tool.widget-toggle-button {{ width: auto; margin-left: 0; }}
-.smis-working {{ color: {css(ACCENT)}; font-size: 13px; }}
-.smis-working::before {{ content: '●'; margin-right: 5px; animation: smis-pulse 0.8s infinite alternate; }}
-@keyframes smis-pulse {{ to {{ opacity: 0.2; }} }}
-@media (prefers-reduced-motion: reduce) {{ .smis-working::before {{ animation: none; }} }}
 </style>"""
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from PIL import Image
 from smis.datasets.archive import Samples
 from smis_widgets import export
 from smis_widgets.base import Frame, Panel, Refused
+from smis_widgets.controls import numbered, working
 from smis_widgets.mixing import Model, Studio
 from smis_widgets.morph_board import Filmstrip, snapshot
 from smis_widgets.morph_layout import MorphControls
@@ -27,7 +27,6 @@ from smis_widgets.morph_render import describe, film, render, start
 from smis_widgets.morphing import MorphState
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import saved_link, write_new
-from smis_widgets.theme import LETTERS, letter
 from smis_widgets.timeline import FPS
 
 MIME = {".gif": "image/gif", ".mp4": "video/mp4", ".json": "application/json"}
@@ -132,12 +131,12 @@ class Morpher(Panel[MorphState]):
         states, bar = self.state.film(), self.view.progress
         bar.max, bar.value, bar.layout.visibility = len(states) + 1, 0, "visible"
         try:
-            with self.working(f"drawing {len(states)} frames"):
+            with working(self.view.busy, f"drawing {len(states)} frames"):
                 images = []
                 for image in film(states, self.studio):
                     images.append(image)
                     bar.value += 1
-            with self.working("writing the file"):
+            with working(self.view.busy, "writing the file"):
                 return write_new(Path(name), (export.gif if kind == ".gif" else export.mp4)(images, FPS), kind)
         finally:
             bar.layout.visibility = "hidden"
@@ -168,7 +167,7 @@ class Morpher(Panel[MorphState]):
         if self._busy or self.frame.image is None or shown == self._filmed:
             return
         try:
-            with self.working("drawing the filmstrip"):
+            with working(self.view.busy, "drawing the filmstrip"):
                 self.frames = list(film((state.to(amount) for amount in state.amounts()), self.studio))
             strip = Filmstrip(state.steps, self.frames[0].shape[:2])
             self.view.strip_style.value = strip.style(self.view.scope, self.frames)
@@ -216,17 +215,5 @@ class Morpher(Panel[MorphState]):
         if self.saved is not None:
             self.tell(self.describe() + saved_link(self.saved, MIME[kind]))
 
-    @contextmanager
-    def working(self, what: str) -> Iterator[None]:
-        """The busy mark."""
-        self.view.busy.value = f'<span class="smis-working" role="status">{what}…</span>'
-        try:
-            yield
-        finally:
-            self.view.busy.value = ""
-
     def _number(self, name: str) -> int:
-        count = len(self.studio.samples)
-        if name not in tuple(LETTERS[:count]):
-            raise Refused(f"There is no reference {name!r}: they are called {letter(0)} to {letter(count - 1)}.")
-        return LETTERS.index(name)
+        return numbered(name, len(self.studio.samples), "reference")

@@ -22,6 +22,10 @@ canvas.smis-result { pointer-events: none; border-radius: 8px; }
 .smis-status small { font-size: 12px; color: var(--jp-ui-font-color2, inherit); }
 .smis-hint { border-left: 3px solid rgb(230 140 0); padding: 2px 0 2px 8px; margin-top: 4px; }
 .smis-error { border-left: 3px solid rgb(200 40 40); padding: 2px 0 2px 8px; margin-top: 4px; }
+.smis-working { color: rgb(230 140 0); font-size: 13px; }
+.smis-working::before { content: '●'; margin-right: 5px; animation: smis-pulse 0.8s infinite alternate; }
+@keyframes smis-pulse { to { opacity: 0.2; } }
+@media (prefers-reduced-motion: reduce) { .smis-working::before { animation: none; } }
 </style>"""
 
 

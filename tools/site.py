@@ -102,7 +102,12 @@ def title_of(notebook: NotebookNode) -> str:
 
 
 def build(folder: Path) -> list[Path]:
-    """Write the site into a folder, which is made anew, and return its pages."""
+    """Write the site into a folder, which is made anew, and return its pages.
+
+    Raises ValueError for a folder that holds something else than a site of before: it would be deleted.
+    """
+    if folder.exists() and not (folder / "glossary.html").is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} holds something else than the course's site: name a new folder, or empty it")
     books = {path: nbformat.read(path, as_version=4) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
     words = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_markdown_cell((NOTEBOOKS / "glossary.md").read_text(encoding="utf-8"))]

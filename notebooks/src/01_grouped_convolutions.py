@@ -280,7 +280,7 @@ for groups in (1, 2, 4, 8, 64):
 # - Processors multiply large matrices best. Eight small products keep them less busy than one large one.
 # - The library must have good code for just this case. For 64 groups of one channel it may or may not have.
 #
-# So a grouped convolution saves memory for sure, and time as far as the machine allows. We use it for another reason.
+# So a grouped convolution saves weights for sure, and time as far as the machine allows. We use it for another reason.
 
 # %% [markdown]
 # ### Exercise 2: count the work
@@ -326,7 +326,7 @@ check.multiply_adds(multiply_adds)
 #     return tall * wide * conv.in_channels // conv.groups * conv.out_channels * h * w
 # ```
 #
-# The number of pixels counts twice: a layer with stride 2 makes a quarter of the work, and so do all layers behind it.
+# Height and width both shrink: a layer with stride 2 makes a quarter of the work, and so do all layers behind it.
 #
 # </details>
 
@@ -334,7 +334,7 @@ check.multiply_adds(multiply_adds)
 # ## 6 Nothing passes the wall (4 minutes)
 #
 # Here is why we use it. Change an input channel of group $h$: does an output of group $g$ move? The gradient of the
-# output with respect to the input answers for all changes at once. We ask for each pair of groups. Since sums can
+# output with respect to the input answers for all small changes at once. We ask for each pair of groups. Since sums can
 # cancel, we weigh the outputs with random numbers before adding them up.
 
 # %%
@@ -366,8 +366,8 @@ print("between groups, at most:", felt[~torch.eye(4, dtype=torch.bool)].max().it
 # %% [markdown]
 # ## 7 Four networks in one (4 minutes)
 #
-# If groups never meet, then a network that is grouped in **every** layer is nothing but $G$ separate small networks.
-# We show that with their weights. Four small networks, each for 3 channels, with a norm in the middle that works on each
+# If groups never meet, then a network that is grouped in **every** layer is nothing but $G$ separate small networks. We
+# show that with their weights. Four small networks, each for 3 channels, with a norm in the middle that works on each
 # channel alone:
 
 # %%
@@ -506,7 +506,7 @@ images, labels = gallery.tensors()  # (4, 3, 64, 64), (4, 64, 64)
 names = gallery.label_set.classes
 mask = one_hot(labels, 8)  # (4, 8, 64, 64)
 cut = mask[:, :, None] * images[:, None]  # (4, 8, 3, 64, 64): class, then colour
-right = cut.flatten(1, 2)  # hair r, hair g, hair b, face r, face g, ...
+right = cut.flatten(1, 2)  # background r, g, b, then hair r, g, b, ...
 wrong = cut.transpose(1, 2).flatten(1, 2)  # r of all classes, then g of all classes, then b of all
 print("right", tuple(right.shape), " wrong", tuple(wrong.shape))
 
@@ -556,9 +556,9 @@ for c, name in enumerate(names):
 
 # %% [markdown]
 # In the wrong order the group that should know hair gets the red of skin, top and bottom, and nothing of hair at all.
-# So what we would call the code of the hair changes with the top. There is no error and no
-# warning, and one could train such a network. Only a test like this one finds it. The rule: **channels of one class
-# lie together**, in the input, in every layer, and in the codes.
+# So what we would call the code of the hair changes with the top. There is no error and no warning, and one could train
+# such a network. Only a test like this one finds it. The rule: **channels of one class lie together**, in the input, in
+# every layer, and in the codes.
 
 # %% [markdown]
 # ### Exercise 4: the right order
@@ -619,7 +619,8 @@ alone = [F.conv2d(x[:, c : c + 1], weight[c : c + 1]) for c in range(5)]
 agree(torch.cat(alone, 1), F.conv2d(x, weight, groups=5))
 
 # %% [markdown]
-# GroupDNet moves from one end towards the other. With the eight classes of the DeepFashion network of the paper:
+# The decoder of GroupDNet starts between the two ends and moves to $G = 1$. With the eight classes of the DeepFashion
+# network of the paper:
 
 # %%
 from smis import preset
@@ -630,9 +631,9 @@ print("decoder      ", *config.decoder_groups, "groups, layer by layer")
 print("MulNet       ", *preset("mulnet").model.decoder_groups, "(one small network a class)")
 
 # %% [markdown]
-# Why not eight groups to the end? Because classes belong together: grass and leaves, for example, share
-# their light. Merging groups lets the decoder learn that. And where there are many classes, 151 in ADE20K, full groups
-# in wide layers would cost too much. Notebook 03 builds that decoder.
+# Why not eight groups to the end? Because classes belong together: grass and leaves, for example, share their light.
+# Merging groups lets the decoder learn that. And where there are many classes, 151 in ADE20K, full groups in wide
+# layers would cost too much. Notebook 03 builds that decoder.
 #
 # Two names that sound alike and mean other things. *Group norm* is a norm that takes its statistics over blocks of
 # channels. A *group-equivariant* convolution is built so that it follows rotations and mirrorings: the group is that of
@@ -642,7 +643,7 @@ print("MulNet       ", *preset("mulnet").model.decoder_groups, "(one small netwo
 # ## What you learned
 #
 # - A grouped convolution splits the channels, convolves each part with its own weights, and puts the results together.
-# - It is an ordinary convolution with a block-diagonal weight: $G$ times fewer parameters and multiply-adds, but not
+# - It is an ordinary convolution with a block-diagonal weight: $G$ times fewer weights and multiply-adds, but not
 #   $G$ times as fast.
 # - What passes between groups is exactly zero. A network with groups in every layer is $G$ networks.
 # - Norms over all channels, ordinary convolutions and shuffles break the wall. So does a wrong order of channels,
@@ -680,7 +681,7 @@ print("MulNet       ", *preset("mulnet").model.decoder_groups, "(one small netwo
 # <details><summary>An encoder with 8 groups is fed red of all classes, then green, then blue. What goes wrong, and who
 # tells you?</summary>
 #
-# Each group gets one colour of three different classes. Nobody tells you: the shapes fit. Change the pixels of one
+# Each group gets single colours of three different classes. Nobody tells you: the shapes fit. Change the pixels of one
 # class and look which groups move.
 #
 # </details>

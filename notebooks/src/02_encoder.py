@@ -131,15 +131,15 @@ agree(large, parts[person, hair])
 strip(
     [gallery.images[person], colour_maps(gallery.labels, gallery.label_set)[person], *to_uint8(parts[person])],
     ["X", "label map", *names],
-    alt="Person F, the label map, and the eight pieces, cropped and enlarged: the hair and the shoes fill the picture.",
+    alt="Person F, the label map, and the eight pieces, cropped and enlarged: even the hair and the shoes reach "
+    "from edge to edge.",
     height=92,
 )
 
 # %% [markdown]
 # Two details. A class that is **not in the image** becomes a picture of zeros. And the released code finds the box by
-# the
-# *colours*: a row or column whose values sum to exactly zero does not count. For natural colours the boxes are the
-# same, but one can make an example:
+# the *colours*: a row or column whose values sum to exactly zero does not count. For natural colours the boxes are
+# nearly always the same, but one can make an example:
 
 # %%
 tiny = torch.ones(1, 3, 4, 4)
@@ -437,8 +437,8 @@ agree(centre.grad, torch.ones(8, 4, 4))  # dz/dmu = 1
 agree(log.grad, 0.5 * sigma[person, top] * chance)  # dz/dlogvar = sigma * noise / 2
 
 # %% [markdown]
-# The noise makes the [decoder](glossary.md#decoder) cope with codes near $\mu$, not only with $\mu$ itself. That is
-# what makes codes between two people usable, in notebook 09. Here is F, decoded from $\mu$ and from three draws:
+# The noise makes the [decoder](glossary.md#decoder) cope with codes near $\mu$, not only with $\mu$ itself. That helps
+# to make codes between two people usable, in notebook 09. Here is F, decoded from $\mu$ and from three draws:
 
 # %%
 noise = torch.randn(3, *mu.shape[1:])
@@ -539,8 +539,8 @@ shown(
 # %% [markdown]
 # Far from 0 is expensive, and so is being very sure ($\sigma$ near 0). An encoder that pays too much says *mean 0,
 # deviation 1* for every image: no cost, and no information. The weight of this loss decides. The paper's is 0.05, for
-# the sum over the two images that each GPU had at a time; for a mean over images, as we count, that is 0.1. In our
-# networks it is much smaller, so that codes hold more:
+# the sum over the two DeepFashion images that each GPU had at a time; for a mean over images, as we count, that is 0.1.
+# In our networks it is much smaller, so that codes hold more:
 
 # %%
 print("weight of KL: paper", preset("deepfashion").weights.kl, "- ours", preset("people-128").weights.kl)
@@ -550,9 +550,9 @@ print("most expensive first:", ", ".join(names[c] for c in paid.argsort(descendi
 
 # %% [markdown]
 # Two facts that no formula tells. The released code sums over the images of a batch, so its weight means something else
-# for another batch size; ours takes the mean over them. And with so small a weight our codes do *not*
-# look standard normal. So after training we fit one Gaussian a class to the codes of the training images and draw from
-# that: the [prior](glossary.md#prior).
+# for another batch size; ours takes the mean over them. And with so small a weight our codes do *not* look standard
+# normal. So after training we fit one Gaussian a class to the codes of the training images and draw from that: the
+# [prior](glossary.md#prior).
 
 # %% [markdown]
 # ### Exercise 4: the cost of each class
@@ -560,9 +560,8 @@ print("most expensive first:", ", ".join(names[c] for c in paid.argsort(descendi
 # **Difficulty** ●●○ · **Importance** ●●○ · **8 minutes**
 #
 # Which class costs how much? Sum the KL divergence over the numbers of each class, and take the mean over the images
-# that
-# **show** the class. For a class that nobody shows the answer is 0. Example: two images, one shows the class and pays
-# 6, the other does not: the answer is 6, not 3.
+# that **show** the class. For a class that nobody shows the answer is 0. Example: two images, one shows the class and
+# pays 6, the other does not: the answer is 6, not 3.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -616,8 +615,8 @@ for c, name in enumerate(names):
     print(f"{name:10s} code moved:", not torch.equal(after.values[person, c], codes.values[person, c]))
 
 # %% [markdown]
-# Neither: only the hair's code moves, all others stay **bit for bit**. The gradient says the same for every change that
-# one could think of:
+# Neither: only the hair's code moves, all others stay **bit for bit**. The gradient says the same for every small
+# change of a pixel:
 
 # %%
 x = images[person : person + 1].clone().requires_grad_()
@@ -807,8 +806,8 @@ for c, name in enumerate(names):
 #
 # - Each class is cut out, $X_c = M_c X$, cropped to its box, enlarged with *nearest*. An absent class is all zeros.
 # - Grouped convolutions with stride 2, then two heads: $\mu$ and logvar, 8 channels on a small grid for each class.
-# - In training $z = \mu + \exp(\text{logvar}/2) \cdot \text{noise}$, and the KL divergence keeps the codes near the
-#   prior.
+# - In training $z = \mu + \exp(\text{logvar}/2) \cdot \text{noise}$, and the KL divergence pulls the codes towards the
+#   standard normal distribution.
 # - The code of one class does not depend on the pixels of another, exactly. An ordinary encoder cannot promise that.
 # - Our codes hold mostly colour, and something of the pattern. The crop takes place and size out of them.
 
@@ -817,8 +816,7 @@ for c, name in enumerate(names):
 #
 # <details><summary>Why nearest, and not a smooth resize?</summary>
 #
-# A smooth resize mixes the pixels at the edge with the zeros around the class: it invents colours that nobody
-# shows_top.
+# A smooth resize mixes the pixels at the edge with the zeros around the class: it invents colours that nobody wears.
 #
 # </details>
 #
@@ -868,7 +866,7 @@ for c, name in enumerate(names):
 # - Higgins et al., *beta-VAE*, 2017: what the weight of the KL term does.
 # - Ulyanov, Vedaldi, Lempitsky, *Instance Normalization: The Missing Ingredient for Fast Stylization*, 2016.
 # - Miyato et al., *Spectral Normalization for Generative Adversarial Networks*, 2018.
-# - Zhu, Xu, You, Bai, *Semantically Multi-modal Image Synthesis*, CVPR 2020, section 3.2: this encoder.
+# - Zhu, Xu, You, Bai, *Semantically Multi-modal Image Synthesis*, CVPR 2020, section 3: this encoder.
 # - In the library: `smis/encoder.py`, about 200 lines.
 #
 # Next: [03 CG-Norm and the decoder](03_cgnorm_and_decoder.ipynb), which turns the codes into a picture.

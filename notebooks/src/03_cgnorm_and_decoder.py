@@ -9,7 +9,7 @@
 # %% [markdown]
 # # CG-Norm and the decoder: how the label map steers
 #
-# ![Nine pictures in a row: coarse coloured squares of 4 by 4, then eight steps in which a body takes shape, and last
+# ![Nine pictures in a row: coarse coloured squares of 4 by 4 and blurs at first, then a body that takes shape, and last
 # the finished person.](../docs/decoder-steps.webp)
 #
 # Eight steps from a code to a picture. The decoder gets one code for each class, and a label map. It starts with one
@@ -61,9 +61,9 @@ strip(
 # %% [markdown]
 # ## 1 What normalisation washes away (8 minutes)
 #
-# A decoder needs normalisation: without it the numbers grow or vanish from layer to layer.
-# [Batch norm](glossary.md#batch-norm) takes each channel of the features $F$ and moves it to mean 0 and deviation 1,
-# over all images of the batch and all pixels:
+# A decoder needs normalisation: without it the numbers may grow or vanish from layer to layer. [Batch
+# norm](glossary.md#batch-norm) takes each channel of the features $F$ and moves it to mean 0 and deviation 1, over all
+# images of the batch and all pixels:
 #
 # $$\mathrm{BN}(F) = \frac{F - \mathrm{mean}(F)}{\sqrt{\mathrm{var}(F) + \epsilon}}$$
 #
@@ -132,8 +132,8 @@ print("after the norm they differ by less than 0.01:", difference < 0.01)
 # $$F_\mathrm{out} = \mathrm{BN}(F) \cdot (1 + \gamma(M)) + \beta(M)$$
 #
 # $\gamma$ and $\beta$ come from a small network: one grouped convolution, ReLU, and two more grouped convolutions. The
-# `1 +` means: where $\gamma$ is 0, the features pass as they are. We do it by hand, with trained weights, on the
-# output of the decoder's first layer.
+# `1 +` means: where $\gamma$ and $\beta$ are 0, the normalised features pass as they are. We do it by hand, with
+# trained weights, on the output of the decoder's first layer.
 
 # %%
 first = decoder.blocks[0].norm_0  # the first CG-Norm of the first block
@@ -198,8 +198,8 @@ strip(
 #
 # Deep inside a large region of class `cls` every pixel gets the same $\gamma$. Compute it: `inside(cls, shared, gamma)`
 # gets the two convolutions of a CG-Norm (with any number of groups, kernel 3, padding 1; the mask has
-# `shared.in_channels` channels) and returns the `(K,)` numbers. For example
-# `inside(4, last.shared, last.gamma)` is what `gamma[0, :, y, x]` shows in the middle of a large top.
+# `shared.in_channels` channels) and returns the `(K,)` numbers. For example `inside(4, last.shared, last.gamma)` is
+# what `gamma[0, :, y, x]` shows in the middle of a large top.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -298,9 +298,9 @@ print("groups of the convolutions:", block.conv_0.groups, block.conv_1.groups, b
 # ## 5 Spectral norm (6 minutes)
 #
 # The convolutions of the main path and the shortcut have [spectral norm](glossary.md#spectral-norm): their weight is
-# divided by its largest singular value $\sigma$, so that no layer can blow up what it gets. For this the weight
-# `(out, in, k, k)` is read as a matrix $W$ with `out` rows. To find $\sigma$ there is no need for all singular values.
-# *Power iteration*: multiply by $W^T$ and by $W$ in turn, and make the vector length 1 each time.
+# divided by its largest singular value $\sigma$, which limits how much a layer can enlarge what it gets. For this the
+# weight `(out, in, k, k)` is read as a matrix $W$ with `out` rows. To find $\sigma$ there is no need for all singular
+# values. *Power iteration*: multiply by $W^T$ and by $W$ in turn, and make the vector length 1 each time.
 #
 # $$v \leftarrow \frac{W^T u}{|W^T u|} \qquad u \leftarrow \frac{W v}{|W v|} \qquad \sigma = u^T W v$$
 
@@ -460,7 +460,8 @@ shown(figure, alt="Eight square matrices, one for fc and each block: a diagonal 
 # and in block 6 all is open. **A code can leak into another class only from block 2 on.** Which class meets which first
 # is decided by the order of the classes: here background and hair, face and skin, top and bottom, socks and shoes.
 #
-# The zeros are exact. Give person C the top of A: the other classes' channels stay the same to the last bit.
+# The zeros are exact. Give person C the top of A: until groups merge, the other classes' channels stay the same to the
+# last bit.
 
 # %%
 top = classes.index("top")
@@ -584,9 +585,10 @@ for pair in (("building", "window"), ("grass", "fence"), ("grass", "sidewalk"), 
     print(f"{pair[0]:8s} and {pair[1]:8s} r = {r:.1f}, at least 0.25: {r > 0.25}")
 
 # %% [markdown]
-# Neighbours share some of their brightness; sky and road do not. In photographs expect more of it: our renderer draws
-# the colour of each class independently of the others, so that one can test control, and only light and shadow tie
-# them together. That makes our worlds *easier* for separate generators than real pictures are.
+# The first three pairs share some of their brightness, the sky hardly any with road or building. In photographs expect
+# more of it: our renderer draws the colour of each class independently of the others, so that one can test control, and
+# only light and shadow tie them together. That makes our worlds *easier* for separate generators than real pictures
+# are.
 #
 # **Cost.** To draw well, a class needs channels. Say 32 of them, as our last block has. With one group, 32 channels at
 # full size serve all. With one group for each class there must be 32 for each.
@@ -626,8 +628,8 @@ print("sizes", *(stop.shape[-1] for stop in stops))
 strip(
     shots,
     [*steps, "image"],
-    alt="Person C decoded: coarse coloured squares of 4 by 4 at first, then a body that gets sharper with each block, "
-    "and at last the image.",
+    alt="Person C decoded: coarse coloured squares of 4 by 4 at first, then blurs, from block 4 on a body that gets "
+    "sharper, and at last the image.",
     height=118,
 )
 
@@ -683,8 +685,8 @@ for place, (name, table) in zip(places, tables.items(), strict=True):
 shown(figure, alt="Two matrices of change. Trained: a bright diagonal on dark ground. Random weights: bright all over.")
 
 # %% [markdown]
-# A diagonal, and next to it no pattern at all. **That a code moves only its class is learned.** The architecture helps
-# in the early blocks, but the last block is open to everything, and the training data must teach it to sort.
+# Left a diagonal, right none. **That a code moves only its class is learned.** The architecture helps in the early
+# blocks, but the last block is open to everything, and the training data must teach it to sort.
 #
 # Where does the sorting happen? Follow the swapped top from stop to stop, and compare the mean change inside the area
 # of the top with that outside. 1 means: it changes everywhere alike.
@@ -738,7 +740,7 @@ shown(figure, alt="The change inside the class's area over that outside, stop by
 #
 # **Difficulty** ●●○ · **Importance** ●●● · **10 minutes**
 #
-# The measure behind all of this course's numbers. Write `inside_outside(before, after, labels, cls)` for images
+# The measure behind this course's numbers on control. Write `inside_outside(before, after, labels, cls)` for images
 # `(B, 3, H, W)` and label maps `(B, H, W)`: the mean absolute change inside the area of the class, and outside of it.
 # Both are means over all pixels *of the batch together* and over the three colours. Where no pixel counts, the answer
 # is 0. For two grey images that differ by 0.5 in one pixel of class 3, the answer for class 3 is `(0.5, 0.0)` if it is
@@ -835,7 +837,7 @@ strip(
 # ## Ask yourself
 #
 # <details><summary>Why is there a 1 in front of γ?</summary>
-# So that a mask network that says nothing (γ = β = 0) lets the features pass unchanged.</details>
+# So that a mask network that says nothing (γ = β = 0) lets the normalised features pass unchanged.</details>
 #
 # <details><summary>Why does batch norm have no learned scale and shift here?</summary>
 # γ and β take their place, and they differ from pixel to pixel. A constant in addition would say nothing new.</details>
@@ -858,7 +860,7 @@ strip(
 #
 # ## Read on
 #
-# - Zhu, Xu, You, Bai, *Semantically Multi-modal Image Synthesis*, CVPR 2020: section 3.3 is this notebook.
+# - Zhu, Xu, You, Bai, *Semantically Multi-modal Image Synthesis*, CVPR 2020: section 3 has this decoder.
 # - Park, Liu, Wang, Zhu, *Semantic Image Synthesis with Spatially-Adaptive Normalization*, CVPR 2019: SPADE, and the
 #   argument about flat maps.
 # - Miyato, Kataoka, Koyama, Yoshida, *Spectral Normalization for Generative Adversarial Networks*, ICLR 2018.

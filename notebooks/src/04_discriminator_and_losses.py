@@ -13,8 +13,8 @@
 # grid, sharp outlines in wrong colours, the person, and large squares of colour.](../docs/painted-by-losses.webp)
 #
 # On the left a real picture. The others were painted from grey by one loss alone, pixel by pixel. Nobody tells a
-# generator which pixel to paint how. Six losses do, and each pulls at the picture in a way of its own. This notebook
-# takes them one by one, and shows the pull.
+# generator which pixel to paint how. Six losses do: five pull at the picture, each in a way of its own, and one at the
+# codes. This notebook takes them one by one, and shows the pull.
 #
 # **You will be able to**
 #
@@ -74,14 +74,15 @@ strip(
 # ## 1 A judge of patches (8 minutes)
 #
 # The [discriminator](glossary.md#discriminator) is the judge: it learns to tell real from fake, and the generator
-# learns to please it. Ours is a [PatchGAN](glossary.md#patchgan): a few 4 x 4 convolutions with stride 2, and at the
-# end not one score for the image but a **map of scores**. Each score judges one patch.
+# learns to please it. Ours is a [PatchGAN](glossary.md#patchgan): a few 4 x 4 convolutions, the first of them with
+# stride 2, and at the end not one score for the image but a **map of scores**. Each score judges one patch.
 #
 # The judge sees the label map as well: one-hot mask and image are laid on top of each other, 8 + 3 channels. So it can
 # ask two questions at once. Does this look real? And does it fit the map?
 #
-# By hand, with the library's weights: convolution, [instance norm](glossary.md#instance-norm) (but for the first),
-# LeakyReLU; and a last convolution to one channel.
+# By hand, with the library's weights (those of the inner layers have [spectral norm](glossary.md#spectral-norm)):
+# convolution, [instance norm](glossary.md#instance-norm) (but for the first), LeakyReLU; and a last convolution to one
+# channel.
 
 # %%
 from smis.discriminator import MultiscaleDiscriminator, judge_pair, judged_mask
@@ -249,8 +250,8 @@ shown(figure, alt="The hinge loss for fakes rises from score -1 on, for reals it
       "0, or plus and minus 1.")
 
 # %% [markdown]
-# The slope is 1 or 0. A patch on which the judge is sure and right teaches it nothing any more. Now let it learn. Both
-# kinds of images go through the judge **in one batch**, and 80 short steps are enough against flat fakes.
+# The slope is 0, or 1 in size. A patch on which the judge is sure and right teaches it nothing any more. Now let it
+# learn. Both kinds of images go through the judge **in one batch**, and 80 short steps are enough against flat fakes.
 
 # %%
 def train_judge(fakes: Tensor, blind: bool = False, margin: bool = True, steps: int = 80) -> tuple[nn.Module, Tensor]:
@@ -298,11 +299,12 @@ for column in range(4):
         place.imshow(to_uint8(picture)[column], extent=(0, 1, 0, 1))
         place.imshow(scores[0][-1][column, 0], extent=(0, 1, 0, 1), cmap="RdBu", vmin=-2, vmax=2, alpha=0.6)
         place.set(xticks=[], yticks=[], ylabel=("", ("real", "fake")[row])[column == 0])
-shown(figure, alt="Four real people above and their flat fakes below, tinted by the judge's scores: mostly blue (real) "
-      "above, mostly red (fake) below, and patchy in both rows.")
+shown(figure, alt="Four real people above and their flat fakes below, tinted by the judge's scores: more blue (real) "
+      "above, more red (fake) below, patchy in both rows; person C is reddish in both.")
 
 # %% [markdown]
-# Blue says *real*, red says *fake*. It is not sure of every patch, and need not be: the mean counts.
+# Blue says *real*, red says *fake*. It is unsure or wrong about many patches (look at C), and need not be perfect: the
+# mean counts.
 #
 # **Why one batch for both?** In eval mode it makes no difference: the judge has instance norm, so no image hears of
 # another. In training, [spectral norm](glossary.md#spectral-norm) moves its vectors a little in each pass. Two passes
@@ -471,7 +473,7 @@ print("from mild to bad:", *sorted(found, key=found.get), sep="  ")
 strip(
     [to_uint8(p)[1] for p in (X, *spoilt.values())],
     ["real", *spoilt],
-    alt="Person B as she is, shifted by one pixel, with less contrast, and with noise.",
+    alt="Person B unchanged, shifted by one pixel, with less contrast, and with noise.",
 )
 
 # %% [markdown]
@@ -500,9 +502,10 @@ print(f"with our weight 0.0001 this costs less than 0.3: {bool(by_hand * 1e-4 < 
 print(f"with a weight of 0.05 it would cost more than 50: {bool(by_hand * 0.05 > 50)}")
 
 # %% [markdown]
-# The paper's weight is 0.05. Ours is hundreds of times smaller: we train for minutes, and a strong pull would erase the
-# styles of small classes before they are learned. What does that trade away? Look at the codes of each class: how far
-# do people spread, compared with 1, and how large is the noise $\sigma$ that the encoder adds?
+# The paper's weight is 0.05, which is 0.1 in our way of counting (section 7). Ours is a thousand times smaller: we
+# train for minutes, and a strong pull would erase the styles of small classes before they are learned. What does that
+# trade away? Look at the codes of each class: how far do people spread, compared with 1, and how large is the noise
+# $\sigma$ that the encoder adds?
 
 # %%
 classes = model.config.labels.classes
@@ -637,7 +640,7 @@ for name, loss in LOSSES.items():
 strip(
     [to_uint8(target)[0], to_uint8(start)[0], *(to_uint8(pull)[0] for pull in pulls.values())],
     ["real", "fake", *pulls],
-    alt="Person B, her flat fake, and the pull of five losses as colours: gan and feature matching pull in patches, "
+    alt="Person B, the flat fake, and the pull of five losses as colours: gan and feature matching pull in patches, "
     "perceptual in fine grain, pixel everywhere with full strength, coarse in squares.",
     height=150,
 )
@@ -668,7 +671,7 @@ for name, loss in LOSSES.items():
 strip(
     [to_uint8(target)[0], *(to_uint8(picture)[0] for picture in painted.values())],
     ["real", *painted],
-    alt="Painted from grey by one loss alone. Gan: wild dots. Feature matching: the person with a fine grid over her. "
+    alt="Painted from grey by one loss alone. Gan: wild dots. Feature matching: the person under a fine grid. "
     "Perceptual: sharp outlines, wrong colours. Pixel: the person. Coarse: large squares in the right colours.",
     height=160,
 )
@@ -678,8 +681,8 @@ strip(
 #   has seen, so it must learn on, step by step with the generator.
 # - *Feature matching* comes close; the grid of dots is what its strided convolutions cannot see.
 # - *Perceptual* finds outlines and folds first, and large areas of colour late.
-# - *Pixel* is perfect here. That is no fair fight: it knows the answer for each pixel. A generator has to get the
-#   answer out of a code of few numbers, is never sure, and then L1 gives blur. Hence the others.
+# - *Pixel* is as good as perfect here. That is no fair fight: it knows the answer for each pixel. A generator has to
+#   get the answer out of a code of few numbers, is never sure, and then L1 gives blur. Hence the others.
 # - *Coarse* gets colours right and knows nothing else.
 
 # %% [markdown]
@@ -688,7 +691,7 @@ strip(
 # Now all together. A step has two phases that use the same fakes and the same judge:
 #
 # 1. **Generator phase.** Encode, draw codes, decode; six losses; gradients for encoder and decoder. The judge is
-# frozen.
+#    frozen.
 # 2. **Discriminator phase.** Judge these fakes (detached) and the real images in one pass; gradients for the judge.
 #
 # Then both optimisers move. We take the library's trainer with its tiny preset, twice, from the same seed: one takes
@@ -741,7 +744,8 @@ for mine, theirs in ((G, library.model), (D, library.discriminator)):
 # %% [markdown]
 # Losses, every weight of both networks, running statistics and the vectors of spectral norm: all as in the library.
 # There is nothing hidden in `Trainer.step`. What it has in addition: learning rates that fall at the end, a check that
-# all losses are finite, and a running average of the weights, which is what gets used in the end.
+# all losses are finite, and a running average of the weights ([EMA](glossary.md#exponential-moving-average)), which is
+# what gets used in the end.
 #
 # The released code of the paper draws a *new* fake for the discriminator phase; ours uses the first one's again, which
 # saves a pass.
@@ -870,7 +874,7 @@ shown(figure, alt="The gap between the scores of reals and fakes: with the margi
 #
 # ## Read on
 #
-# - Zhu, Xu, You, Bai, *Semantically Multi-modal Image Synthesis*, CVPR 2020: section 3.4.
+# - Zhu, Xu, You, Bai, *Semantically Multi-modal Image Synthesis*, CVPR 2020: section 3.
 # - Isola, Zhu, Zhou, Efros, *Image-to-Image Translation with Conditional Adversarial Networks*, CVPR 2017: PatchGAN.
 # - Wang et al., *High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs* (pix2pixHD), CVPR
 #   2018: several scales, and feature matching.
@@ -878,4 +882,4 @@ shown(figure, alt="The gap between the scores of reals and fakes: with the margi
 # - Kingma, Welling, *Auto-Encoding Variational Bayes*, ICLR 2014; Ghosh et al., *From Variational to Deterministic
 #   Autoencoders*, ICLR 2020: fitting a prior afterwards.
 #
-# Next: [05 Training on a laptop](05_training_on_a_laptop.ipynb): what can a CPU do in three minutes?
+# Next: [05 Training on a laptop](05_training_on_a_laptop.ipynb): what can a CPU do in two minutes?

@@ -14,9 +14,8 @@
 # colours.](../docs/training.webp)
 #
 # So far somebody else had trained the networks. Now you do it: a small GroupDNet, 32 x 32 pixels, on the processor of
-# this
-# machine, in 500 steps. It will not be a good network. It will be one that you saw becoming better, and whose training
-# loop you have written yourself.
+# this machine, in 500 steps. It will not be a good network. It will be one that you saw becoming better, and whose
+# training loop you have written yourself.
 #
 # **You will be able to**
 #
@@ -27,7 +26,8 @@
 # - recognise the two most common ways in which such a training fails.
 #
 # **You need** notebooks 02 to 04: the encoder, the decoder, the discriminator and the losses. No GPU.
-# **Time** 50 minutes to read and do; all cells together run in under 3 minutes on two cores, no GPU needed.
+# **Time** 60 minutes to read and do, 30 more for the exercises; all cells together run in under 3 minutes on two cores,
+# no GPU needed.
 
 # %% [markdown]
 # ## 1 What we train, and what it costs (5 minutes)
@@ -51,9 +51,8 @@ val = people("val").load(32, range(16))
 print("to train on", train_set.images.shape, " to look at", val.images.shape)
 
 # %% [markdown]
-# The network is [people-64](../data/checkpoints/README.md) at half the size, with one block less. A config is a
-# frozen record: `replace` makes a
-# copy with other values. A dotted name reaches inside.
+# The network is [people-64](../data/checkpoints/README.md) at half the size, with one block less. A config is a frozen
+# record: `replace` makes a copy with other values. A dotted name reaches inside.
 
 # %%
 small = {
@@ -100,10 +99,9 @@ print("each person is seen", config.steps * config.batch_size / len(train_set), 
 # %% [markdown]
 # ## 2 Batches that follow from a seed (5 minutes)
 #
-# Training is random: which images come together, which of them are mirrored, which noise is added to the
-# [latent codes](glossary.md#latent-code). A run that cannot be repeated cannot be understood. So here everything
-# random follows from two
-# numbers, the seed and the step.
+# Training is random: which images come together, which of them are mirrored, which noise is added to the [latent
+# codes](glossary.md#latent-code). A run that cannot be repeated cannot be understood. So here everything random follows
+# from two numbers, the seed and the step.
 
 # %%
 from smis.training import Trainer
@@ -131,9 +129,8 @@ strip(
 # **Difficulty** ●●○ · **Importance** ●●○ · **10 minutes**
 #
 # Write `batch_indices(step, number, size, seed)`: which images of `number` make up the batch of a step? In one
-# [epoch](glossary.md#epoch) each image comes at most once, every epoch has another order, what does not fill a batch
-# is left
-# out. Nothing may be remembered from one call to the next.
+# [epoch](glossary.md#epoch) each image comes at most once, every epoch has another order, what does not fill a batch is
+# left out. Nothing may be remembered from one call to the next.
 #
 # Example: 20 images in batches of 6 are three steps an epoch. Steps 0, 1, 2 share no image; steps 3, 4, 5 are the
 # next epoch.
@@ -147,8 +144,7 @@ strip(
 # <details><summary>Hint 2</summary>
 #
 # `torch.randperm(number, generator=generator)` shuffles. All steps of one epoch must shuffle alike: make a generator
-# whose
-# seed depends on the seed and the epoch, and on nothing else.
+# whose seed depends on the seed and the epoch, and on nothing else.
 #
 # </details>
 
@@ -179,8 +175,7 @@ check.batch_indices(batch_indices)
 # ```
 #
 # The whole epoch is shuffled again for every step. That is a waste of microseconds, and it means that step 12,345 can
-# be
-# asked for without the 12,345 before it.
+# be asked for without the 12,345 before it.
 #
 # </details>
 
@@ -190,8 +185,7 @@ check.batch_indices(batch_indices)
 # Two networks want opposite things. A step has two phases:
 #
 # 1. **Generator phase.** Encode, draw the codes, decode, and ask the [discriminator](glossary.md#discriminator). The
-#    discriminator is
-#    frozen. The gradients go into encoder and decoder.
+#    discriminator is frozen. The gradients go into encoder and decoder.
 # 2. **Discriminator phase.** Judge the same fakes and the real images. The fakes are cut off (`detach`), so that the
 #    gradients go into the discriminator alone.
 #
@@ -246,8 +240,7 @@ def step_by_hand(G, D, opt_g, opt_d, batch):
 
 # %% [markdown]
 # Both phases use the same discriminator: it is updated after the generator's gradients are known. (The authors'
-# released
-# code draws the fakes anew for the second phase; reusing them saves a pass through the generator.)
+# released code draws the fakes anew for the second phase; reusing them saves a pass through the generator.)
 #
 # Now the same step by the library, from the same start, on the same batch. Do all weights agree?
 
@@ -272,8 +265,7 @@ print("and the weights have moved:", bool((flat(G) != torch.cat([p.flatten() for
 
 # %% [markdown]
 # `smis/training.py` has the same two phases. What it adds: several processes, number formats, and checks that no loss
-# is
-# infinite.
+# is infinite.
 
 # %% [markdown]
 # ## 4 The averaged network (5 minutes)
@@ -305,8 +297,7 @@ shown(figure, alt="A number swings around 1. The average with a = 0.9 still swin
 
 # %% [markdown]
 # Calm, but late: with $a = 0.99$ the average remembers about a hundred steps. At the start of a training it would be
-# full
-# of random weights, so the library begins with a short memory: $a = \min(0.99, (1 + t) / (10 + t))$ at step $t$.
+# full of random weights, so the library begins with a short memory: $a = \min(0.99, (1 + t) / (10 + t))$ at step $t$.
 
 # %%
 a = min(config.ema, (1 + 0) / (10 + 0))  # at step 0
@@ -321,8 +312,7 @@ agree(flat(average), flat(trainer.averaged))
 # **Difficulty** ●○○ · **Importance** ●●● · **5 minutes**
 #
 # Write `average(averaged, now, decay)`: both are lists of tensors, the weights of two networks. Change the tensors of
-# the
-# first list in place. Leave the second alone.
+# the first list in place. Leave the second alone.
 #
 # Example: 1.0 in the first list, 3.0 in the second, decay 0.5 gives 2.0 in the first.
 #
@@ -371,7 +361,7 @@ check.average(average)
 # ## 5 Learning rates and their decay (5 minutes)
 #
 # The generator and the discriminator have a learning rate each. In the paper the discriminator's is four times as large
-# (4e-4 against 1e-4, with Adam); our small network starts with clearer masks and takes 2e-3 against 4e-4. Both stay
+# (4e-4 against 1e-4, with Adam); our short run takes 2e-3 for the generator and 4e-4 for the discriminator. Both stay
 # constant for a while, then fall in a straight line to zero: the last steps are small, and the network settles.
 
 # %%
@@ -394,8 +384,7 @@ shown(figure, alt="The learning rate is 0.002 for 250 steps, then falls in a str
 # **Difficulty** ●○○ · **Importance** ●●○ · **5 minutes**
 #
 # Write the same for any run: `learning_rate(step, steps, rate, decay_from)`. Then compute what the paper does for
-# DeepFashion,
-# 60 constant [epochs](glossary.md#epoch) and 40 of decay: which `decay_from` is that?
+# DeepFashion, 60 constant [epochs](glossary.md#epoch) and 40 of decay: which `decay_from` is that?
 #
 # Example: `learning_rate(75, 100, 1.0, 0.5)` is 0.5.
 #
@@ -460,7 +449,7 @@ result = train(config, run.path, train_set, val.first(8), on_tick=keep, progress
 print("finished:", result.finished)
 
 # %% [markdown]
-# The files of a run. Everything that follows is read from them; a figure can be drawn again years later.
+# The files of a run. The curves below are read from them; such a figure can be drawn again years later.
 
 # %%
 for file in sorted(run.path.rglob("*")):
@@ -468,8 +457,8 @@ for file in sorted(run.path.rglob("*")):
         print(file.relative_to(run.path).as_posix())
 
 # %% [markdown]
-# A [checkpoint](glossary.md#checkpoint) holds all that is needed to go on: three networks, two optimisers, the number of the step. Is the
-# learning rate in it the one we computed by hand? (The rate of step 499 was set just before it.)
+# A [checkpoint](glossary.md#checkpoint) holds all that is needed to go on: three networks, two optimisers, the number
+# of the step. Is the learning rate in it the one we computed by hand? (The rate of step 499 was set just before it.)
 
 # %%
 state = torch.load(run.checkpoints()[0], weights_only=True)
@@ -491,12 +480,11 @@ for axis, name in zip(all_axes, ("pixel", "coarse", "gan", "discriminator")):
     axis.set_ylim(0, 1.1 * max(line[name] for line in stats))
 print("pixel and coarse fell:", all(stats[-1][name] < stats[0][name] for name in ("pixel", "coarse")))
 print("the discriminator's loss lies between 0 and 2:", all(0 < line["discriminator"] < 2 for line in stats))
-shown(figure, alt="pixel and coarse fall steadily. gan rises at first, the discriminator's loss falls from near 2.")
+shown(figure, alt="pixel and coarse fall steadily. gan rises, the discriminator's loss falls from near 2.")
 
 # %% [markdown]
 # `pixel` and `coarse` can be read as progress. `gan` and `discriminator` cannot: each is measured against an opponent
-# who
-# learns as well. At 2 the hinge loss says 'I cannot tell', at 0 'I always can'; in between is where both learn.
+# who learns as well. At 2 the hinge loss says 'I cannot tell', at 0 'I always can'; in between is where both learn.
 #
 # Now the pictures: three people that were never trained on.
 
@@ -534,18 +522,16 @@ print("the shipped network is better still:", error_of(shipped) < error[500])
 
 # %% [markdown]
 # After 100 steps the label map is understood: faces are of the colour of faces. That is the easy part, and a constant
-# colour for each class would do it. Then the codes begin to carry something: light backgrounds and dark ones, and
-# tops of
-# strong colours. Patterns come last; after 500 steps they are still missing. The shipped network draws 64 pixels with
-# twice the width. It took 11,527 steps, a quarter of an hour on a GPU that eight other trainings shared ([its
-# report](../data/checkpoints/README.md)).
+# colour for each class would do it. But the codes carry something already: light backgrounds and dark ones. Then the
+# colours of the tops get strong and right. Patterns come last; after 500 steps they are still missing. The shipped
+# network draws 64 pixels, has one block more and 2.5 times as many parameters. It took 11,527 steps, a quarter of an
+# hour on a GPU that eight other trainings shared ([its report](../data/checkpoints/README.md)).
 
 # %% [markdown]
 # ## 8 Watch a run, and drive one (6 minutes)
 #
 # The same curves and pictures in one place: a monitor that reads a run folder. It only reads; give it the folder of a
-# run
-# that is still going on in a terminal, and it follows.
+# run that is still going on in a terminal, and it follows.
 
 # %%
 watching = TrainingMonitor(run.path)
@@ -556,9 +542,8 @@ Picture(
 )
 
 # %% [markdown]
-# The next one trains by itself, with the same config, from the start. Press *Play*; or make single steps of one of
-# the two
-# phases.
+# The next one trains by itself, with the same config, from the start. Press *Play*; or make single steps of one of the
+# two phases.
 
 # %%
 monitor = TrainingMonitor.live(config.replace(seed=1), train_set, val)
@@ -617,9 +602,8 @@ shown(figure, alt="The change inside, divided by the change outside: about 1 at 
 
 # %% [markdown]
 # At step 0 a new code for the hair changes the whole picture alike: 1 : 1, the dashed line. No loss asks for control.
-# It
-# comes because it pays: to draw hair in the right colour, the decoder needs the code of the hair there, and has no use
-# for it elsewhere.
+# It comes because it pays: to draw hair in the right colour, the decoder needs the code of the hair there, and has no
+# use for it elsewhere.
 
 # %% [markdown]
 # ## 10 Stop, and go on with the same numbers (4 minutes)
@@ -652,8 +636,7 @@ for name in ("model", "averaged", "discriminator"):
 # %% [markdown]
 # Two things make this work: the checkpoint holds the optimisers' memory, and the batches follow from the step alone
 # (exercise 1). On another processor the numbers differ in the last digits, and after some hundred steps one sees it:
-# training
-# enlarges small differences. That is why this notebook prints 'fell by half', and no seventh digit.
+# training enlarges small differences. That is why this notebook prints 'below half', and no seventh digit.
 
 # %% [markdown]
 # ## 11 Break it: too fast, and too strong (6 minutes)
@@ -704,10 +687,11 @@ print("loss at the end below a quarter of the first:", sum(losses[-5:]) / 5 < lo
 shown(figure, alt="The discriminator's loss falls from 2 towards 0 within 60 steps.")
 
 # %% [markdown]
-# Sixty steps, and it wins almost always. Its hinge loss is then flat: it gets no gradient any more, and the generator is
-# pushed by a judge who has stopped to learn. In curves one sees `discriminator` near 0, and `gan` rising and staying
+# Sixty steps, and it wins almost always. Its hinge loss is then flat: it gets no gradient any more, and the generator
+# is pushed by a judge who has stopped learning. In curves one sees `discriminator` near 0, and `gan` rising and staying
 # high. Remedies: a lower `lr_discriminator`, a smaller discriminator, more weight on the losses that compare with the
-# real image. In our run `pixel`, `coarse` and `feature_matching` hold the generator's hand; a pure GAN is less forgiving.
+# real image. In our run `pixel`, `coarse` and `feature_matching` hold the generator's hand; a pure GAN is less
+# forgiving.
 
 # %% [markdown]
 # ### Exercise 4: the discriminator's phase

@@ -35,7 +35,7 @@
 # ## 1 The paper's sizes (7 minutes)
 #
 # A preset is a row of numbers: widths, groups, sizes. `summarise` walks through the layers and counts, without building
-# anything. A multiply-add is one multiplication and one addition.
+# anything. A [multiply-add](glossary.md#multiply-add) is one multiplication and one addition.
 
 # %%
 import torch
@@ -74,9 +74,8 @@ for name, share in shares.items():
     print(f"{name:11s} {share:4.0%} of the multiply-adds are in CG-Norm")
 
 # %% [markdown]
-# CG-Norm's small convolutions turn the mask into $\gamma$ and $\beta$, at every pixel of every layer. Where they have
-# one group a
-# class throughout, as for Cityscapes, they are cheap.
+# [CG-Norm](glossary.md#cg-norm)'s small convolutions turn the mask into $\gamma$ and $\beta$, at every pixel of every
+# layer. Where they have one group a class throughout, as for Cityscapes, they are cheap.
 #
 # ### Exercise 1: count the weights
 #
@@ -116,7 +115,7 @@ check.conv_parameters(conv_parameters)
 #     return wide_out * (wide_in // groups) * kernel * kernel + (wide_out if bias else 0)
 # ```
 #
-# With 8 groups the middle layers of the DeepFashion network, 2,560 channels wide, have an eighth of what they would
+# With 8 groups the first blocks of the DeepFashion network, 2,560 channels wide, have an eighth of what they would
 # have without.
 #
 # </details>
@@ -235,7 +234,9 @@ print("bf16: the next number above 31 is", torch.nextafter(31 * one, 100 * one).
 # 31.125 there is no bf16 number, so $\sigma$ would jump during training, and the network with it. Therefore
 # `smis.layers.SpectralNorm` switches autocast off for itself. It is one number a layer; it costs nothing.
 #
-# What does bf16 bring? On one H100, steps recorded (section 4):
+# What does bf16 bring? On one H100, steps recorded (section 4). There `fp32` is PyTorch's usual setting: convolutions
+# round what they multiply to TF32, a format with the range of fp32 and 11 bits for its digits. So the gain is smaller
+# than against full 32 bits:
 
 # %%
 for network in ("people-128", "deepfashion"):
@@ -587,6 +588,8 @@ thin = {
 config, number = preset("people-128").replace(steps=2000, tick=500), 2000
 if not torch.cuda.is_available():
     config, number = config.replace(**thin, batch_size=4, steps=6, tick=3, precision="fp32"), 32
+elif torch.cuda.get_device_capability() < (8, 0):  # a GPU without units for bf16, such as a T4
+    config = config.replace(precision="fp32")
 samples, look = people("train").load(128, range(number)), people("val").load(128, range(8))
 place = tempfile.TemporaryDirectory()  # gone when the kernel ends
 run = RunFolder(Path(place.name) / "people-128")
@@ -652,10 +655,9 @@ print("the shipped network is closer than the one trained above:",
 # people are
 # rendered; photographs have more in them than a network of this size can draw.
 #
-# **Stop and resume.** Every tick writes a checkpoint, whole or not at all. Ctrl-C, SIGTERM (as clusters send it) and
-# `--hours`
-# end a run after the current step with everything saved; `--resume` goes on with the same numbers, as notebook 05 has
-# shown.
+# **Stop and resume.** Every [tick](glossary.md#tick) writes a checkpoint, whole or not at all. Ctrl-C, SIGTERM (as
+# clusters send it) and `--hours` end a run after the current step with everything saved; `--resume` goes on with the
+# same numbers, as notebook 05 has shown.
 
 # %% [markdown]
 # ## 9 Break it: an average in 16 bits (4 minutes)
@@ -697,7 +699,8 @@ for dtype in (torch.float32, torch.bfloat16):
 #
 # Mount Drive before the last line (`from google.colab import drive; drive.mount("/content/drive")`), or the run is
 # gone when the
-# machine is. After a disconnect add `--resume`. For the widgets run `from google.colab import output;
+# machine is. GPUs older than NVIDIA's Ampere, such as the T4, have no units for bf16: add `--set precision=fp32`.
+# After a disconnect add `--resume`. For the widgets run `from google.colab import output;
 # output.enable_custom_widget_manager()` once. We could not try Colab; [where to run](../docs/where-to-run.md) says
 # what was tried.
 #

@@ -288,7 +288,7 @@ strip(
 )
 
 # %% [markdown]
-# Compare the *changes*: T is what should change, G what does. Two numbers say how well it went.
+# Compare the *changes*: `T` is what should change, `changed` what does. Two numbers say how well it went.
 # [Leakage](glossary.md#leakage): how much moves where nothing should. [Faithfulness](glossary.md#faithfulness): 1 when
 # the change is exactly right, 0 when no change at all would be as good.
 
@@ -311,7 +311,7 @@ print("the plain top is the most faithful:", bool(faithful.argmax() == 0))
 # %% [markdown]
 # ## 6 A class that is not there has no style (4 minutes)
 #
-# E shows shoes. A's photograph ends above them. **Predict:** what happens if E takes the shoes of A?
+# E shows shoes. A's picture ends above them. **Predict:** what happens if E takes the shoes of A?
 
 # %%
 SHOES = names.index("shoes")
@@ -548,13 +548,15 @@ print("classes taken from rooms B to H:", taken[1:])
 strip(
     np.concatenate([rooms.images, to_uint8(styled)], axis=1),
     list("ABCDEFGH"),
-    alt="Above eight rooms. Below the first room eight times, with the wall, floor, sofa and picture styles of each.",
+    alt="Above eight rooms. Below the first room eight times, in the styles of each: wall, floor and lamp change, and "
+    "what the other room lacks stays as it was.",
     height=300,
 )
 
 # %% [markdown]
-# Some things look odd, and for a reason: **light is part of the style**. Shade the picture of H from the left or from
-# the right before encoding: the code of the top takes the light along, to a person who is lit from elsewhere.
+# Some things look odd, and for a reason: **light is part of the style**. Take people again, and shade the picture of H
+# from the left or from the right before encoding: the code of the top takes the light along, to a person who is lit
+# from elsewhere.
 
 # %%
 ramp = torch.linspace(-1, 1, 128)  # dark on the left to bright on the right
@@ -588,7 +590,7 @@ mixer
 # %% [markdown]
 # **Try this**
 #
-# 1. Give the room green walls, then the floor of B. Does the sofa change?
+# 1. Give the room purple walls, then the floor of B. Does the sofa change?
 # 2. Press *Surprise me* until you would move in.
 # 3. Click a mask in the row *shape*: another room, the same taste.
 
@@ -684,7 +686,7 @@ print("the whole is more than twice as wrong as the reconstruction:", bool(worse
 # %% [markdown]
 # ## Read on
 #
-# - Zhu, Xu, You, Bai, "Semantically Multi-modal Image Synthesis", CVPR 2020: figure 6 shows mixture on DeepFashion.
+# - Zhu, Xu, You, Bai, "Semantically Multi-modal Image Synthesis", CVPR 2020: figure 6, appearance mixture.
 # - Ghosh, Sajjadi, Vergari, Black, Schölkopf, "From Variational to Deterministic Autoencoders", ICLR 2020: why fit a
 #   distribution to the codes after training.
 # - `data/README.md`: how the swap split is rendered. `smis/metrics/truth.py`: leakage and faithfulness over the whole

@@ -156,8 +156,9 @@ shown(figure, alt="Bars: the change is about 49 grey levels inside the edit, 17 
       "beyond 16 pixels.")
 
 # %% [markdown]
-# Not zero, but it falls fast. Each CG-Norm looks at a 5 x 5 neighbourhood of the map at its own resolution, and in the
-# first layers one step is many pixels. That is useful, too: the network blends the new thing in at its edge.
+# Not zero, but it falls fast. Each [CG-Norm](glossary.md#cg-norm) looks at a 5 x 5 neighbourhood of the map at its own
+# resolution, and in the first layers one step is many pixels. That is useful, too: the network blends the new thing in
+# at its edge.
 
 # %% [markdown]
 # ## 3 A bed in the room (8 minutes)
@@ -562,11 +563,12 @@ for name in ("car", "fence", "lamp", "sign"):
 
 # %% [markdown]
 # The code of the sign has **collapsed**: whatever it says, the decoder draws the same sign. So no mixture and no draw
-# can restyle it. On the swap split the signs' faithfulness is 0.00 and their strength 0.03: the rendered sign changes,
-# the network's does not (committed results, `data/checkpoints/README.md`).
+# can restyle it. On the [swap split](glossary.md#swap-split) the signs' [faithfulness](glossary.md#faithfulness) is
+# 0.00, and their change 0.03 times as large as the true one: the rendered sign changes, the network's does not
+# (committed results, `data/checkpoints/README.md`).
 #
 # **The third: anything that is not in the map.** Number plates, the pattern of the bedspread, whether a door is open:
-# what has no class has no handle. Objects of one class share one code as well, so all cars of a street have one style.
+# what has no class has no handle. Objects of one class share one code as well: no car of a street has one of its own.
 
 # %% [markdown]
 # ## 8 The painter (6 minutes)

@@ -12,10 +12,10 @@
 # ![Nine pictures of one person. From left to right the hair turns from auburn to blond, the top from blue to black, the
 # wall from lilac to green.](../docs/style-morphing.webp)
 #
-# Encode two pictures, walk from the codes of one to the codes of the other, and draw on the way. This is the third
-# application of the paper's figure 6. The figure calls it *extrapolation*; its frames lie *between* the two pictures,
-# so we say [interpolation](glossary.md#interpolation) or morphing, and keep [extrapolation](glossary.md#extrapolation)
-# for going beyond.
+# Encode two pictures, walk from the [codes](glossary.md#latent-code) of one to the codes of the other, and draw on the
+# way. This is the third application of the paper's figure 6. The figure calls it *extrapolation*; its frames lie
+# *between* the two pictures, so we say [interpolation](glossary.md#interpolation) or morphing, and keep
+# [extrapolation](glossary.md#extrapolation) for going beyond.
 #
 # **You will be able to**
 #
@@ -114,9 +114,9 @@ for c, name in enumerate(names):
     print(f"{name:10s} angle near 90 degrees: {near:3s}   half-way 0.65 to 0.85 as long: {0.65 < ratio < 0.85}")
 
 # %% [markdown]
-# In 128 dimensions two independent arrows are nearly always at right angles. Then Pythagoras says: half-way the
-# straight line is $1/\sqrt{2} \approx 0.71$ times as long. Such short codes exist, but they are the minority. What do
-# they look like?
+# In 128 dimensions two independent arrows are nearly always close to a right angle. Here they are on average; single
+# pairs differ. At a right angle and with equal lengths Pythagoras says: half-way the straight line is
+# $1/\sqrt{2} \approx 0.71$ times as long. Such short codes exist, but they are the minority. What do they look like?
 
 # %%
 lengths = values[:, TOP].flatten(1).norm(dim=1)  # (N,)
@@ -343,8 +343,8 @@ hair = [morph(a, b, t)[0, HAIR].norm().item() for t in beyond]
 print("the hair's code at -2 and at 3 is longer than any of the crowd's:", min(hair[0], hair[5]) > usual.max().item())
 
 # %% [markdown]
-# Extrapolation *exaggerates* what differs. It looks reasonable a little beyond, up to about $t = 1.5$; then codes are
-# longer than those that the decoder was trained with, and colours run into black and white. Always mark such frames:
+# Extrapolation *exaggerates* what differs. It looks reasonable a little beyond, up to about $t = 1.5$; farther out
+# codes become longer than those of real pictures, and colours run into black and white. Always mark such frames:
 # they are no longer between two things that exist. On the arc, codes beyond the ends stay bounded but turn away to some
 # other style.
 
@@ -478,7 +478,8 @@ for room in shown_rooms:
 
 # %% [markdown]
 # Careful: this is the *colour* of walls and cloth that is warm in some rooms, not the lamp. The mean cannot tell a
-# warm light from an orange wall; groups that differ in one thing only, such as our swap split, could.
+# warm light from an orange wall; groups that differ in one thing only, such as our
+# [swap split](glossary.md#swap-split), could.
 
 # %% [markdown]
 # ### Exercise 3: a direction for any class
@@ -535,7 +536,7 @@ morpher
 #
 # 1. Go from G to H, then change the path from *straight* to *arc*. Where do you see a difference?
 # 2. Let only the hair move. Then only the top.
-# 3. Drag beyond B. When does it stop looking like a person?
+# 3. Let all classes move again, and drag beyond H. When does it stop looking like a person?
 
 # %%
 morpher.between("G", "H")
@@ -612,9 +613,8 @@ check.careful_morph(careful_morph)
 # ## What you learned
 #
 # - Morphing is a walk between codes; the label map stays.
-# - Codes of different pictures are nearly at right angles, so the straight line is shorter half-way: duller pictures.
-#   The arc
-#   avoids the dip, and may overshoot.
+# - Codes of different pictures are on average nearly at right angles, so the straight line is shorter half-way: duller
+#   pictures. The arc avoids the dip, and may overshoot.
 # - Equal steps of $t$ are not equal steps of the picture; `np.interp` makes them even.
 # - Beyond the ends differences are exaggerated until codes leave what the decoder knows. Mark such frames.
 # - A difference of means is a direction one can push along; it carries everything that the groups differ in.
@@ -626,7 +626,7 @@ check.careful_morph(careful_morph)
 #
 # <details><summary>When are arc and straight line the same?</summary>
 # When the two codes point the same way, or one of them is zero. The library then takes the straight line, because the
-# arc would divide by sin(w), which is 0.</details>
+# arc would divide by sin(w), which is 0, or there is no angle w.</details>
 #
 # <details><summary>Why is the mean code not the code of the mean picture?</summary>
 # Encoder and decoder are not linear. The mean of many long arrows in all directions is short, and hardly any real code

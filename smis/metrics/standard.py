@@ -76,7 +76,7 @@ def evaluate_with_all(
         judge = efficientnet_judge(device)
         looks.append(averaged(judge))
     except ModuleNotFoundError as error:
-        missing.append(f"perceptual distances ({error})")
+        missing.append(f"{'perceptual distances' if lpips is None else 'sets of images without Inception'} ({error})")
     if inception is not None:
         looks.append(inception_look(inception, device))
     if lpips is not None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from smis.datasets.archive import Samples
 from smis.model import GroupDNet
-from smis_widgets.base import Frame, Panel, Refused
+from smis_widgets.base import Frame, Panel
 from smis_widgets.cg_norm.features import Inside, look
 from smis_widgets.cg_norm.formula import formula
 from smis_widgets.cg_norm.pictures import tiles
@@ -17,7 +17,7 @@ from smis_widgets.cg_norm.state import CGNormState
 from smis_widgets.cg_norm.still import snapshot
 from smis_widgets.cg_norm.view import View
 from smis_widgets.cg_norm.words import describe, missions
-from smis_widgets.theme import LETTERS, letter
+from smis_widgets.controls import numbered, working
 
 
 class CGNormExplorer(Panel[CGNormState]):
@@ -41,13 +41,7 @@ class CGNormExplorer(Panel[CGNormState]):
     # --- what one can do, by hand or from code -------------------------------------------------------------
     def scene(self, name: str) -> None:
         """Choose a scene of the gallery: `explorer.scene("C")`."""
-
-        def chosen(state: CGNormState) -> CGNormState:
-            if name not in tuple(LETTERS[: state.scenes]):
-                raise Refused(f"There is no scene {name!r}: they are called {letter(0)} to {letter(state.scenes - 1)}.")
-            return state.with_scene(LETTERS.index(name))
-
-        self.act(chosen)
+        self.act(lambda state: state.with_scene(numbered(name, state.scenes, "scene")))
 
     def block(self, number: int) -> None:
         """Choose a block of the decoder."""
@@ -89,11 +83,8 @@ class CGNormExplorer(Panel[CGNormState]):
     # --- the duties of a Panel -----------------------------------------------------------------------------------
     def act(self, change: Callable[[CGNormState], CGNormState]) -> None:
         """As every panel, with the busy mark: a new scene is drawn by the whole network."""
-        self.view.busy.value = '<span class="smis-working" role="status">working…</span>'
-        try:
+        with working(self.view.busy):
             super().act(change)
-        finally:
-            self.view.busy.value = ""
 
     def compute(self, state: CGNormState) -> Frame:
         stage = self.inside.stage(state)

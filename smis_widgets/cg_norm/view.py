@@ -55,7 +55,6 @@ STYLE = f"""<style>
 .smis-cg-tool.widget-button, .smis-cg-tool.widget-toggle-button {{ width: auto; margin-left: 0; flex: none; }}
 .smis-cg-set.widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; width: auto; align-items: center; }}
 .smis-cg-set .widget-toggle-button {{ margin-bottom: 0; }}
-.smis-working {{ color: {css(ACCENT)}; font-size: 13px; }}
 canvas.smis-cg-map {{ border-radius: 4px; cursor: crosshair; box-shadow: 0 0 0 1px rgb(128 128 128 / 40%); }}
 </style>"""
 

@@ -15,7 +15,7 @@ from smis_widgets.choosing import Chips, Scenes
 from smis_widgets.controllers.bench import figures
 from smis_widgets.controllers.pictures import FULL, GAP, SIDE, STYLE, WIDTH, axis_name, fitted, heat
 from smis_widgets.controllers.state import AXES, FAR, SEEDS, ControlState
-from smis_widgets.controls import put
+from smis_widgets.controls import moved, put
 from smis_widgets.pictures import enlarge
 from smis_widgets.surface import Surface
 
@@ -145,9 +145,8 @@ class ControlBoard:
         )
 
     def _steered(self, k: int, far: float) -> None:
-        """The browser also reports when it has rounded a value to the slider's step: that is no move."""
         state = self.panel.state
-        if abs(far - state.choices[state.chosen].axes[k]) > self.axes[k].step / 2 + 1e-9:
+        if moved(self.axes[k], far, state.choices[state.chosen].axes[k]):
             self.panel.steer(k + 1, far)
 
     # --- the state, on the screen --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from smis_widgets.base import Frame, Panel
+from smis_widgets.controls import working
 from smis_widgets.grouped_conv.pictures import SHOWN, Plan, draw, snapshot
 from smis_widgets.grouped_conv.state import ConvState, Layer, Side, Unit, describe
 from smis_widgets.grouped_conv.timing import Timing, measure
@@ -61,11 +62,8 @@ class GroupedConvExplorer(Panel[ConvState]):
             self.times[state.layer] = measure(state.layer)
             return state
 
-        self.view.busy.value = '<span class="smis-working" role="status">measuring…</span>'
-        try:
+        with working(self.view.busy, "measuring"):
             self.act(timed)
-        finally:
-            self.view.busy.value = ""
         return self.times.get(self.state.layer)
 
     def snapshot(self, scale: int = 1) -> Image.Image:

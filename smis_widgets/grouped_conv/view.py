@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,20 +30,19 @@ MISSIONS = (
     "Find the largest number of groups for 12 input and 8 output channels.",
     "Measure 32 to 32 channels in 8 groups: is it 8 times as fast?",
 )
-STYLE = f"""<style>
-.smis-gc small {{ font-size: 12px; line-height: 15px; color: var(--jp-ui-font-color2, inherit); }}
-.smis-gc .widget-html-content {{ line-height: 16px; }}
-.smis-gc-wrong .widget-label, .smis-gc-wrong .widget-readout {{ color: rgb(214 64 64); font-weight: bold; }}
-.smis-gc-wrong .noUi-connect {{ background: rgb(214 64 64); }}
-.smis-gc table {{ border-collapse: collapse; font-size: 13px; line-height: 17px; }}
-.smis-gc th {{ text-align: left; font-weight: normal; padding: 0 14px 8px 0; vertical-align: top; width: 210px; }}
-.smis-gc td {{ padding: 0 0 8px; }}
-.smis-gc-bar {{ display: flex; align-items: center; gap: 8px; white-space: nowrap; }}
-.smis-gc-bar i {{ display: block; height: 12px; border-radius: 2px; min-width: 2px; }}
-.smis-gc ol {{ margin: 2px 0; padding-left: 20px; font-size: 13px; line-height: 18px; }}
-.smis-gc-tool.widget-button {{ width: auto; margin-left: 0; }}
-.smis-working {{ color: {css(ACCENT)}; font-size: 13px; }}
-canvas.smis-gc-canvas {{ cursor: pointer; }}
+STYLE = """<style>
+.smis-gc small { font-size: 12px; line-height: 15px; color: var(--jp-ui-font-color2, inherit); }
+.smis-gc .widget-html-content { line-height: 16px; }
+.smis-gc-wrong .widget-label, .smis-gc-wrong .widget-readout { color: rgb(214 64 64); font-weight: bold; }
+.smis-gc-wrong .noUi-connect { background: rgb(214 64 64); }
+.smis-gc table { border-collapse: collapse; font-size: 13px; line-height: 17px; }
+.smis-gc th { text-align: left; font-weight: normal; padding: 0 14px 8px 0; vertical-align: top; width: 210px; }
+.smis-gc td { padding: 0 0 8px; }
+.smis-gc-bar { display: flex; align-items: center; gap: 8px; white-space: nowrap; }
+.smis-gc-bar i { display: block; height: 12px; border-radius: 2px; min-width: 2px; }
+.smis-gc ol { margin: 2px 0; padding-left: 20px; font-size: 13px; line-height: 18px; }
+.smis-gc-tool.widget-button { width: auto; margin-left: 0; }
+canvas.smis-gc-canvas { cursor: pointer; }
 </style>"""
 
 
@@ -128,10 +127,10 @@ class View:
         self.panel.when(slider, lambda value: self.panel.set(**{name: value}))
         return slider
 
-    def _button(self, word: str, icon: str, tip: str, deed: object) -> widgets.Button:
+    def _button(self, word: str, icon: str, tip: str, deed: Callable[[], object]) -> widgets.Button:
         button = widgets.Button(description=word, icon=icon, tooltip=tip)
         button.add_class("smis-gc-tool")
-        button.on_click(lambda _: self.panel.attempt(deed))  # type: ignore[arg-type]
+        button.on_click(lambda _: self.panel.attempt(deed))
         return button
 
     # --- the state, on the controls ------------------------------------------------------------------------------

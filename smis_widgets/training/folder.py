@@ -27,7 +27,8 @@ class WatchedRun:
         self.folder = RunFolder(path)
         self.config: TrainConfig | None = None
         self._seen: tuple[object, ...] = ()
-        self._scores: dict[str, float] = {}  # of each sheet, by its name
+        self._scores: dict[tuple[str, int], float] = {}  # of each sheet, by its name and when it was written
+        self._pictures: tuple[tuple[str, int], np.ndarray] | None = None  # the newest sheet
         self._progress = Progress()
 
     @property
@@ -43,9 +44,12 @@ class WatchedRun:
         path = self.folder.path
         if not (path / "config.json").is_file():
             return self._once(("none",), Progress(doing=f"waiting for a run in {path}", moving=True))
-        stats, sheets = path / "stats.jsonl", sorted((path / "samples").glob("step-*.png"))
+        stats = path / "stats.jsonl"
+        sheets = {
+            (sheet.name, sheet.stat().st_mtime_ns): sheet for sheet in sorted((path / "samples").glob("step-*.png"))
+        }
         stamp = (stats.stat().st_mtime_ns, stats.stat().st_size) if stats.is_file() else ()
-        seen = (stamp, tuple(sheet.name for sheet in sheets))
+        seen = (stamp, tuple(sheets))
         if seen == self._seen:
             return self._progress
         self.config = self._read_config(path / "config.json")
@@ -59,18 +63,17 @@ class WatchedRun:
             doing = f"last written at {written}, the next line comes after {self.config.tick:,} steps"
         else:
             doing = f"started; the first line comes after {self.config.tick:,} steps"
-        parts = {sheet.name: self._pictures(sheet) for sheet in sheets if sheet.name not in self._scores}
-        self._scores.update({name: l1(pictures) for name, pictures in parts.items()})
-        here = [sheet.name for sheet in sheets]
-        pictures = None if not sheets else parts.get(here[-1], self._progress.pictures)
-        if sheets and pictures is None:
-            pictures = self._pictures(sheets[-1])
+        newest = list(sheets)[-1:]
+        for key, sheet in sheets.items():
+            if key not in self._scores or (key in newest and (self._pictures is None or self._pictures[0] != key)):
+                self._pictures = key, self._read_sheet(sheet)
+                self._scores[key] = l1(self._pictures[1])
         progress = Progress(
             self.config.steps,
             step,
             history,
-            tuple((int(name[5:-4]), self._scores[name]) for name in here),
-            None if pictures is None else pictures[:, :SHOWN],
+            tuple((int(name[5:-4]), self._scores[name, written]) for name, written in sheets),
+            self._pictures[1][:, :SHOWN] if newest and self._pictures is not None else None,
             doing,
             moving=not finished,
         )
@@ -93,7 +96,7 @@ class WatchedRun:
                 "Choose the folder that `smis train --out FOLDER` has made"
             ) from error
 
-    def _pictures(self, sheet: Path) -> np.ndarray:
+    def _read_sheet(self, sheet: Path) -> np.ndarray:
         """The first three rows of a sheet, uint8 (3, N, H, W, 3): images, label maps, reconstructions."""
         height, width = self.image_size
         with Image.open(sheet) as opened:

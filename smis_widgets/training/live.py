@@ -47,7 +47,7 @@ class LiveRun:
         self.playing = False
         self.error: Exception | None = None
         self._asked: deque[Collection[str]] = deque()  # phases of single steps
-        self._working, self._version = False, 0
+        self._working, self._stepping, self._version = False, False, 0  # a thread is there; a step is under way
         self._history: list[dict[str, float]] = []
         self._scores: list[tuple[int, float]] = []
         self._times: deque[float] = deque(maxlen=10)  # when the last steps ended
@@ -159,7 +159,8 @@ class LiveRun:
         if self._working:
             took = (self._times[-1] - self._times[0]) / (len(self._times) - 1) if len(self._times) > 1 else 0
             pace = f", {1 / took:.2g} steps a second" if took > 0 else ""
-            return ("playing" if self.playing else f"{len(self._asked) + 1} single steps to go") + pace
+            left = len(self._asked) + self._stepping
+            return ("playing" if self.playing else f"{left} single step{'s' if left > 1 else ''} to go") + pace
         if self.trainer.steps_done >= self.config.steps:
             return "finished"
         return "paused" + only if self._history else "not started"
@@ -179,7 +180,7 @@ class LiveRun:
                 began = time.monotonic()
                 losses = self.trainer.step(phases)
                 with self._change:
-                    self._last = phases
+                    self._last, self._stepping = phases, False
                     self._times.append(time.monotonic())
                     self._history.append({"step": self.trainer.steps_done, **losses})
                     self._version += 1
@@ -188,7 +189,7 @@ class LiveRun:
                 self._keep_pace(began)
         except Exception as error:
             with self._change:
-                self.error, self.playing, self._working = error, False, False
+                self.error, self.playing, self._working, self._stepping = error, False, False, False
                 self._asked.clear()
                 self._version += 1
 
@@ -199,10 +200,9 @@ class LiveRun:
                 if self.trainer.steps_done >= self.config.steps:
                     self.playing = False
                     self._asked.clear()
-                if self._asked:
-                    return self._asked.popleft()
-                if self.playing:
-                    return PHASES
+                if self._asked or self.playing:
+                    self._stepping = True
+                    return self._asked.popleft() if self._asked else PHASES
                 if self._scores[-1][0] == self.trainer.steps_done:
                     self._working = False
                     self._version += 1

@@ -9,8 +9,6 @@ from __future__ import annotations
 import html
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -19,6 +17,7 @@ from smis.config import TrainConfig
 from smis.datasets.archive import Samples
 from smis.training import PHASES
 from smis_widgets.base import Frame, Panel, Refused
+from smis_widgets.controls import working
 from smis_widgets.training.folder import SHOWN, WatchedRun
 from smis_widgets.training.live import LiveRun
 from smis_widgets.training.pictures import batch, snapshot
@@ -70,6 +69,7 @@ class TrainingMonitor(Panel[MonitorState]):
     # --- what one can do, by hand or from code -------------------------------------------------------------
     def play(self) -> None:
         """Train on, step after step; while watching: follow the folder."""
+        self.check_open()
         if self.run is not None:
             self.run.play()
         else:
@@ -78,6 +78,7 @@ class TrainingMonitor(Panel[MonitorState]):
 
     def pause(self) -> None:
         """Stop after the step that is running now; while watching: stop looking."""
+        self.check_open()
         if self.run is not None:
             self.run.pause()
         else:
@@ -113,7 +114,8 @@ class TrainingMonitor(Panel[MonitorState]):
 
     def reset(self) -> None:
         """A live run begins anew, with the same seed and the rates of the start; a folder is read again."""
-        with self.working("beginning anew"):
+        self.check_open()
+        with working(self.view.busy, "beginning anew"):
             if self.run is not None:
                 self.run.speed = None
                 self.run.restart()
@@ -181,16 +183,8 @@ class TrainingMonitor(Panel[MonitorState]):
         if not self.state.progress.moving:
             self.refresh()
 
-    @contextmanager
-    def working(self, what: str) -> Iterator[None]:
-        """The busy mark."""
-        self.view.busy.value = f'<span class="smis-working" role="status">{what}…</span>'
-        try:
-            yield
-        finally:
-            self.view.busy.value = ""
-
     def _live(self) -> LiveRun:
+        self.check_open()
         if self.run is None:
             raise Refused("This monitor only watches a folder. TrainingMonitor.live(config, samples) can train.")
         return self.run

@@ -12,7 +12,6 @@ from ipywidgets import Layout
 
 from smis.training import PHASES
 from smis_widgets.surface import Surface
-from smis_widgets.theme import ACCENT, css
 from smis_widgets.training.charts import FINE, HEIGHTS, WIDTH
 from smis_widgets.training.pictures import SHOWN, batch_size
 from smis_widgets.training.state import MonitorState
@@ -24,18 +23,14 @@ STEP = 0.1  # of a slider for rates, in powers of ten
 ANY = 0.0  # the speed 'as fast as it goes'
 SPEEDS = {"1 step a second": 1.0, "3 steps a second": 3.0, "as fast as it goes": ANY}
 INTERVAL = 250  # milliseconds between two looks at the run
-STYLE = f"""<style>
-.smis-tool.widget-button, .smis-tool.widget-toggle-button {{ width: auto; margin-left: 0; }}
-.smis-set.widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; width: auto; align-items: center; }}
-.smis-set .widget-toggle-button {{ margin-bottom: 0; }}
-.smis-set .widget-label {{ margin-right: 6px; }}
-.smis-working {{ color: {css(ACCENT)}; font-size: 13px; }}
-.smis-working::before {{ content: '●'; margin-right: 5px; animation: smis-pulse 0.8s infinite alternate; }}
-@keyframes smis-pulse {{ to {{ opacity: 0.2; }} }}
-@media (prefers-reduced-motion: reduce) {{ .smis-working::before {{ animation: none; }} }}
-.smis-note {{ font-size: 12px; line-height: 17px; color: var(--jp-ui-font-color2, inherit); }}
-.smis-note summary {{ cursor: pointer; }}
-.smis-note ol {{ margin: 4px 0 0; padding-left: 20px; }}
+STYLE = """<style>
+.smis-tool.widget-button, .smis-tool.widget-toggle-button { width: auto; margin-left: 0; }
+.smis-set.widget-toggle-buttons { display: flex; flex-flow: row nowrap; width: auto; align-items: center; }
+.smis-set .widget-toggle-button { margin-bottom: 0; }
+.smis-set .widget-label { margin-right: 6px; }
+.smis-note { font-size: 12px; line-height: 17px; color: var(--jp-ui-font-color2, inherit); }
+.smis-note summary { cursor: pointer; }
+.smis-note ol { margin: 4px 0 0; padding-left: 20px; }
 </style>"""
 MISSIONS = (
     "Press <b>Discriminator</b> with 10 steps at a time until its loss is near 0. What does the generator's "

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.labserver import ROOT, find_cell, finished, open_notebook, run_all
+from tests.browser.labserver import ROOT, find_cell, finished, open_notebook, pixels, run_all
 
 Deed = Callable[[Any], None]
 
@@ -52,7 +52,7 @@ WIDGETS: dict[str, list[tuple[str, Deed]]] = {
     "03_cgnorm_and_decoder": [("explorer = CGNormExplorer(", slide(1))],
     "04_discriminator_and_losses": [("monitor = TrainingMonitor.live(", press("Both"))],
     "05_training_on_a_laptop": [("monitor = TrainingMonitor.live(", press("Both"))],
-    "06_full_gpu_training": [("watching = TrainingMonitor(", slide(0))],
+    "06_full_gpu_training": [("watching = TrainingMonitor(", press("logarithmic"))],
     "07_appearance_mixture": [
         ("mixer = Mixer(", press("Surprise me")),
         ("controllers = Controllers(", press("Another for all")),
@@ -61,6 +61,12 @@ WIDGETS: dict[str, list[tuple[str, Deed]]] = {
     "09_style_morphing": [("morpher = Morpher(", slide(0))],
     "10_measuring_control": [("controllers = Controllers(", press("Another for all"))],
 }
+
+
+def seen(panel: Any) -> tuple[str, list[bytes]]:
+    """What a reader sees of a widget: its words, and the pixels of its canvases."""
+    canvases = panel.locator("canvas")
+    return panel.inner_text(), [pixels(canvases.nth(n)).tobytes() for n in range(canvases.count())]
 
 
 def test_every_notebook_is_here() -> None:
@@ -77,8 +83,13 @@ def test_all_cells_run_and_the_widgets_answer(name: str, page: Any, lab: str, sh
         find_cell(page, text)
         panel = page.locator(".jp-Cell.jp-mod-active .smis-panel").first
         panel.wait_for()
-        before = panel.inner_text()
+        before = seen(panel)
         deed(panel)
-        page.wait_for_function("([e, old]) => e.innerText !== old", arg=[panel.element_handle(), before])
+        for _ in range(120):
+            page.wait_for_timeout(250)
+            if seen(panel) != before:
+                break
+        else:
+            raise AssertionError(f"the widget did not answer: {panel.inner_text()}")
         assert panel.locator(".smis-error").count() == 0, panel.inner_text()
         panel.screenshot(path=shots / f"course-{name[:2]}-{WIDGETS[name].index((text, deed))}.png")

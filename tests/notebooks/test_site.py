@@ -77,6 +77,13 @@ def test_pictures_have_words_and_equations_are_drawn(pages: dict[Path, Page]) ->
     assert glossary.read_text(encoding="utf-8").count("<math") > 10
 
 
+def test_a_folder_with_other_files_is_not_deleted(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(ValueError, match="something else than the course's site"):
+        site.build(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "mine"
+
+
 def test_equations_and_code() -> None:
     assert site.mathml("cost `$x$` and $x^2$").count("<math") == 1
     assert "`$x$`" in site.mathml("cost `$x$` and $x^2$")

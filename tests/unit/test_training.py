@@ -103,6 +103,17 @@ def test_one_phase_alone_updates_its_network_as_a_whole_step_does(phase):
             assert equal(now, start[name]) == (network != phase), name  # running statistics and all
 
 
+@pytest.mark.parametrize("phase", ["generator", "discriminator"])
+def test_a_loss_that_is_not_finite_leaves_the_other_network_as_it_was(phase):
+    trainer = Trainer(smoke(), blobs(8))
+    other = trainer.model if phase == "discriminator" else trainer.discriminator
+    start = copy.deepcopy(other.state_dict())
+    trainer._mean = lambda losses: dict.fromkeys(losses, float("nan"))  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match="not finite at step 0"):
+        trainer.step(phases=(phase,))
+    assert equal(other.state_dict(), start)
+
+
 @pytest.mark.parametrize("phases", [(), ("encoder",), "generator"])
 def test_unknown_phases_are_named(phases):
     with pytest.raises(ValueError, match="one or both of generator, discriminator, got"):

@@ -139,6 +139,49 @@ def test_a_strip_of_variations_to_choose_from(mixer: Mixer) -> None:
     assert "RuntimeError: broke" in mixer.status.value
 
 
+def test_a_mixture_of_the_strip_opens_no_lock_and_changes_no_locked_class(mixer: Mixer) -> None:
+    mixer.vary()
+    mixer.lock("hat")
+    other = next(k for k, state in enumerate(mixer.variations) if state.sources[HAT] != 0)
+    alike = next(k for k, state in enumerate(mixer.variations) if state.sources[HAT] == 0)
+    before = mixer.state
+    mixer.strip.children[other].click()
+    assert mixer.state == before
+    assert "another hat, which is locked now" in mixer.status.value
+    mixer.strip.children[alike].click()
+    assert mixer.state.sources == mixer.variations[alike].sources
+    assert mixer.state.locked == {HAT}
+
+
+def test_a_weight_that_the_browser_has_rounded_is_no_move(mixer: Mixer) -> None:
+    mixer.pick("coat", "C")
+    mixer.weigh("coat", 0.33)
+    mixer.weight.value = 0.35  # what the slider reports by itself
+    assert mixer.state.weights[COAT] == 0.33
+    mixer.weight.value = 0.4
+    assert mixer.state.weights[COAT] == 0.4
+
+
+def test_an_error_in_any_callback_reaches_the_status_line(mixer: Mixer) -> None:
+    reset = next(b for b in parts(mixer) if getattr(b, "description", "") == "Reset")
+    good = mixer.show
+
+    def broken(_: object) -> None:
+        raise RuntimeError("the screen is gone")
+
+    for deed in (
+        mixer.cells[CLASSES + COAT, 2].click,
+        reset.click,
+        lambda: setattr(mixer.sources[COAT], "value", "B"),
+        lambda: setattr(mixer.locks[HAT], "value", True),
+    ):
+        mixer.reset()
+        mixer.show = broken  # type: ignore[method-assign]
+        deed()
+        assert "RuntimeError: the screen is gone" in mixer.status.value
+        mixer.show = good  # type: ignore[method-assign]
+
+
 def test_a_fault_is_shown_and_the_last_good_picture_stays(mixer: Mixer) -> None:
     click(mixer, CLASSES + COAT, 2)
     good, state = mixer.result.image.copy(), mixer.state
@@ -239,7 +282,7 @@ def test_close_leaves_no_part_and_no_thread() -> None:
     mixer.close()
     mixer.close()
     left = [w for key, w in widgets.widget._instances.items() if key not in known]
-    assert [type(w).__name__ for w in left if not isinstance(w, (widgets.Layout, widgets.Style))] == []
+    assert [type(w).__name__ for w in left] == []
     assert threading.active_count() == before
     with pytest.raises(RuntimeError, match="is closed"):
         mixer.surprise()

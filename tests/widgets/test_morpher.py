@@ -397,7 +397,7 @@ def test_close_leaves_no_part_and_no_thread() -> None:
     morpher.close()
     morpher.close()
     left = [w for key, w in widgets.widget._instances.items() if key not in known]
-    assert [type(w).__name__ for w in left if not isinstance(w, (widgets.Layout, widgets.Style))] == []
+    assert [type(w).__name__ for w in left] == []
     assert threading.active_count() == before
     with pytest.raises(RuntimeError, match="is closed"):
         morpher.to(0.5)

@@ -225,6 +225,24 @@ def test_the_score_is_worked_out_from_the_sheet(tmp_path: Path) -> None:
     assert l1(np.stack([real, maps, real])) == 0
 
 
+def test_a_new_run_in_the_same_folder_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    out = folder(tmp_path / "run", json.dumps({"step": 10, "gan": 1.0}) + "\n")
+    rng = np.random.default_rng(0)
+    old, new = (rng.integers(0, 256, (3, 3, 64, 64, 3), dtype=np.uint8) for _ in range(2))
+    sheets = [out / "samples" / f"step-0000{step}.png" for step in (10, 20)]
+    for number, sheet in enumerate(sheets):
+        grid(list(old)).save(sheet)
+        os.utime(sheet, (1000 + number, 1000 + number))
+    run = WatchedRun(out)
+    assert [score for _, score in run.read().scores] == [pytest.approx(l1(old))] * 2
+    grid(list(new)).save(sheets[0])  # a run that began anew has written its first sheet
+    sheets[1].unlink()
+    progress = run.read()
+    assert progress.scores == ((10, pytest.approx(l1(new))),)
+    assert progress.pictures is not None
+    np.testing.assert_array_equal(progress.pictures, new)
+
+
 def test_what_cannot_be_read_is_said_and_the_last_good_picture_stays(tmp_path: Path) -> None:
     out = folder(tmp_path / "run", json.dumps({"step": 10, "gan": 1.0}) + "\n")
     monitor = TrainingMonitor(out)
@@ -309,6 +327,16 @@ def test_play_pause_and_no_thread_while_paused(monitor: TrainingMonitor) -> None
     assert monitor.state.progress.scores[-1][0] == step  # the pictures are those of the last step
     time.sleep(0.3)
     assert run.read().step == step
+
+
+def test_single_steps_to_go_are_counted_before_the_first_begins(monitor: TrainingMonitor) -> None:
+    run = monitor.run
+    assert run is not None
+    run._start = lambda: setattr(run, "_working", True)  # type: ignore[method-assign]  # the thread is a little late
+    run.ask(PHASES, 10)
+    run._version += 1
+    assert run.read().doing == "10 single steps to go"
+    run._working = False
 
 
 def test_slow_play_stops_at_once(monitor: TrainingMonitor) -> None:
@@ -469,9 +497,18 @@ def test_close_while_it_trains_leaves_no_thread_and_no_widget() -> None:
     assert threads() == []
     monitor.close()
     left = [w for key, w in widgets.widget._instances.items() if key not in known]
-    assert not [w for w in left if isinstance(w, widgets.DOMWidget)]
-    with pytest.raises(RuntimeError, match="is closed"):
-        monitor.refresh()
+    assert [type(w).__name__ for w in left] == []
+    for deed in (
+        monitor.refresh,
+        monitor.play,
+        monitor.pause,
+        monitor.reset,
+        monitor.step,
+        lambda: monitor.rates(1e-3),
+    ):
+        with pytest.raises(RuntimeError, match="is closed"):
+            deed()
+    assert threads() == []
 
 
 def test_what_a_reader_sees(monitor: TrainingMonitor) -> None:
