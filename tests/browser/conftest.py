@@ -29,10 +29,13 @@ def browser_context_args(browser_context_args: dict) -> dict:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """JupyterLab on a copy of the notebooks, so that no test writes into the repository."""
-    root = tmp_path_factory.mktemp("notebooks")
+    """JupyterLab on a copy of the notebooks, so that no test writes into the repository; what they read lies beside."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "notebooks").mkdir()
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        shutil.copy(notebook, root)
+        shutil.copy(notebook, root / "notebooks")
+    for folder in ("data", "docs", "benchmarks"):
+        (root / folder).symlink_to(ROOT / folder, target_is_directory=True)
     with jupyterlab(root) as address:
         yield address
 

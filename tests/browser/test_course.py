@@ -76,7 +76,7 @@ def test_every_notebook_is_here() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(WIDGETS))
 def test_all_cells_run_and_the_widgets_answer(name: str, page: Any, lab: str, shots: Path) -> None:
-    open_notebook(page, lab, f"{name}.ipynb")
+    open_notebook(page, lab, f"notebooks/{name}.ipynb")
     run_all(page)
     finished(page, 600)
     for text, deed in WIDGETS[name]:

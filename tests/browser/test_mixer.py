@@ -63,7 +63,7 @@ def test_another_top_by_mouse_and_again_after_a_reload(page: Any, lab: str, shot
     colour = {
         p: gallery.images[p][gallery.labels[p] == top].mean(0) for p in range(8) if (gallery.labels[p] == top).any()
     }
-    open_notebook(page, lab, NAME)
+    open_notebook(page, lab, f"notebooks/{NAME}")
     run_all(page)
     finished(page)
     find_cell(page, "Mixer(model")
@@ -90,7 +90,7 @@ def test_another_top_by_mouse_and_again_after_a_reload(page: Any, lab: str, shot
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_timeout(1000)
     page.reload()
-    open_notebook(page, lab, NAME, fresh=False)
+    open_notebook(page, lab, f"notebooks/{NAME}", fresh=False)
     find_cell(page, "Mixer(model")
     again = settle(page, result)
     np.testing.assert_array_equal(again, after, err_msg="after the reload another picture is shown")
