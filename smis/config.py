@@ -10,11 +10,16 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from smis.labels import LabelSet
+from smis.outside import shortened
 
 __all__ = ["ConfigError", "GroupDNetConfig", "LossWeights", "TrainConfig"]
+
+
+MOST, WIDEST = 32, 1 << 16  # layers, and channels of one: the paper's networks stay at a quarter and less
 
 
 class ConfigError(ValueError):
@@ -23,7 +28,7 @@ class ConfigError(ValueError):
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
-        raise ConfigError(message)
+        raise ConfigError(shortened(message, 1000))
 
 
 def _tuples(value: Any) -> Any:
@@ -31,9 +36,35 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _known_keys(cls: type, values: Mapping[str, Any]) -> None:
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of the type that an attribute's annotation names; a whole number is a float, too."""
+    inner = get_args(kind)
+    if get_origin(kind) is UnionType:
+        return any(_fits(value, one) for one in inner)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        return len(value) == len(kinds) and all(map(_fits, value, kinds))
+    if kind in (int, float):
+        return not isinstance(value, bool) and isinstance(value, (int, kind))
+    return isinstance(value, kind)
+
+
+IN_WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+
+
+def _check_types(cls: type, values: Mapping[str, Any]) -> None:
+    hints = get_type_hints(cls)
+    for name, value in values.items():
+        kind = IN_WORDS.get(hints[name], hints[name])
+        _require(_fits(value, hints[name]), f"{name} must be {kind}, got {value!r}")
+
+
+def _known_keys(cls: type, values: Any) -> None:
+    _require(isinstance(values, Mapping), f"{cls.__name__} is made from an object of keys and values, got {values!r}")
     known = {f.name for f in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - known)
+    unknown = sorted(set(map(str, values)) - known)
     _require(not unknown, f"{cls.__name__} has no {', '.join(unknown)}; its keys are {', '.join(sorted(known))}")
 
 
@@ -100,7 +131,9 @@ class GroupDNetConfig:
         ):
             value = getattr(self, name)
             _require(value in allowed, f"{name} must be {allowed[0]!r} or {allowed[1]!r}, got {value!r}")
-        _require(blocks >= 1, "decoder_widths needs at least one block")
+        _require(1 <= blocks <= MOST, f"decoder_widths needs 1 to {MOST} blocks, got {blocks}")
+        layers = len(self.encoder_widths)
+        _require(layers <= MOST, f"encoder_widths has at most {MOST} entries, got {layers}")
         for name, number in (
             ("decoder_groups", blocks + 1),
             ("upsample", blocks),
@@ -112,9 +145,15 @@ class GroupDNetConfig:
         _require(not self.upsample[0], "upsample must be false for the first block: fc makes its grid")
         positive = (self.latent_dim, *self.encoder_widths, *self.decoder_widths, *self.decoder_groups)
         positive += (*self.norm_hidden, *(g for pair in self.norm_groups for g in pair), *(self.crop_size or ()))
+        positive += (*self.image_size, *self.latent_size)
         _require(
-            all(isinstance(n, int) and n >= 1 for n in positive),
-            "latent_dim, widths, hidden channels, groups and crop_size must be integers >= 1",
+            all(isinstance(n, int) and 1 <= n <= WIDEST for n in positive),
+            "latent_dim, latent_size, image_size, widths, hidden channels, groups and crop_size must be integers >= 1 "
+            f"(and <= {WIDEST})",
+        )
+        _require(
+            isinstance(self.spare_width, int) and 0 <= self.spare_width <= WIDEST,
+            f"spare_width must be an integer in 0..{WIDEST}, got {self.spare_width!r}",
         )
         if self.encoder_input == "image":
             _require(self.encoder_groups == 1, "encoder_groups must be 1 where the encoder sees the whole image")
@@ -166,6 +205,10 @@ class GroupDNetConfig:
             checks.append((f"mask network of block {number}", first, {"labels": features, "norm_hidden": hidden}))
             checks.append((f"gamma and beta of block {number}", second, {"norm_hidden": hidden, **channels}))
             wide_in = width
+        if self.spare_width:
+            channels = {"input channels": wide_in, "spare_width": self.spare_width}
+            checks.append(("the spare block", self.decoder_groups[-1], channels))
+            checks.append(("gamma and beta of the spare block", self.norm_groups[-1][1], channels))
         for name, groups, parts in checks:
             for what, number in parts.items():
                 _require(number % groups == 0, f"{name}: {what} must be divisible by its groups={groups}, got {number}")
@@ -205,7 +248,11 @@ class GroupDNetConfig:
         _require(not missing, f"GroupDNetConfig lacks {', '.join(missing)}")
         ready = {k: _tuples(v) for k, v in values.items()}
         if not isinstance(ready["labels"], LabelSet):
-            ready["labels"] = LabelSet.from_dict(ready["labels"])
+            try:
+                ready["labels"] = LabelSet.from_dict(ready["labels"])
+            except ValueError as error:
+                raise ConfigError(f"labels: {shortened(error, 1000)}") from error
+        _check_types(cls, ready)
         return cls(**ready)
 
 
@@ -296,7 +343,10 @@ class TrainConfig:
         )
         _require(math.isfinite(self.clip) and self.clip >= 0, f"clip must be a finite number >= 0, got {self.clip!r}")
         _require(self.batch_size >= 2, "batch norm needs batch_size >= 2")
-        _require(len(self.discriminator_widths) >= 2, "discriminator_widths needs at least two numbers")
+        _require(
+            2 <= len(self.discriminator_widths) <= MOST and all(1 <= n <= WIDEST for n in self.discriminator_widths),
+            f"discriminator_widths needs 2 to {MOST} numbers in 1..{WIDEST}, got {self.discriminator_widths}",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -304,13 +354,16 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """Raises `ConfigError` for unknown keys, wrong types and values that cannot work."""
         _known_keys(cls, values)
         _require("model" in values, "TrainConfig lacks model")
         ready = {k: _tuples(v) for k, v in values.items()}
         ready["model"] = GroupDNetConfig.from_dict(ready["model"])
         if "weights" in ready:
             _known_keys(LossWeights, ready["weights"])
+            _check_types(LossWeights, ready["weights"])
             ready["weights"] = LossWeights(**ready["weights"])
+        _check_types(cls, ready)
         return cls(**ready)
 
     def replace(self, **changes: Any) -> TrainConfig:

@@ -68,9 +68,16 @@ class LabelSet:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LabelSet:
         """The inverse of `to_dict`; ValueError when a key is missing or a value is not as expected."""
+        if not isinstance(data, Mapping):
+            raise ValueError(f"a label set is an object with the keys name, classes and palette, got {data!r:.200}")
         missing = [key for key in ("name", "classes", "palette") if key not in data]
         if missing:
             raise ValueError(f"a label set needs the keys name, classes and palette; missing: {', '.join(missing)}")
+        for key in ("classes", "palette"):
+            if not isinstance(data[key], (list, tuple)):
+                raise ValueError(f"the {key} of a label set are a list, got {data[key]!r:.200}")
+        if not all(isinstance(c, (list, tuple)) for c in data["palette"]):
+            raise ValueError("each colour of a label set's palette is a list of three integers 0..255")
         palette = tuple((c[0], c[1], c[2]) if len(c) == 3 else tuple(c) for c in data["palette"])
         return cls(str(data["name"]), tuple(str(c) for c in data["classes"]), palette)
 

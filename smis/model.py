@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from smis.config import ConfigError, GroupDNetConfig
+from smis.config import GroupDNetConfig
 from smis.decoder import GroupDecoder
 from smis.editing import ClassCodes
 from smis.encoder import GroupEncoder, sample_code
 from smis.files import whole_file
+from smis.outside import parse_json, shortened
 from smis.priors import CodePrior
+from smis.summary import summarise
 
 __all__ = ["CheckpointError", "GroupDNet"]
 
@@ -136,20 +139,24 @@ class GroupDNet(nn.Module):
         try:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
-        except SafetensorError as error:
+        except (SafetensorError, ValueError, OSError) as error:  # ValueError: an empty file
             raise CheckpointError(
-                f"{path} is not a complete safetensors file ({error}): download or train it again"
+                f"{path} is not a complete safetensors file ({shortened(error)}): download or train it again"
             ) from error
         if header.get("format") != FORMAT:
             raise CheckpointError(
-                f"{path} is a safetensors file of format {header.get('format')!r}, expected {FORMAT!r}: "
+                f"{path} is a safetensors file of format {shortened(header.get('format'))!r}, expected {FORMAT!r}: "
                 "only files written by GroupDNet.save can be loaded here"
             )
         try:
-            config = GroupDNetConfig.from_dict(json.loads(header["config"]))
-            provenance = json.loads(header.get("provenance", "{}"))
-        except (ConfigError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path} holds a config that this version cannot read: {error}") from error
+            config = GroupDNetConfig.from_dict(parse_json(header["config"]))
+            provenance = parse_json(header.get("provenance", "{}"))
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} holds a config that this version cannot read: {shortened(error, 1000)}"
+            ) from error
+        if not isinstance(provenance, dict):
+            raise CheckpointError(f"{path} holds a provenance that is no JSON object: {shortened(provenance)}")
         return config, provenance
 
     @classmethod
@@ -170,20 +177,24 @@ class GroupDNet(nn.Module):
             mine, theirs = config.to_dict(), stored.to_dict()
             differ = "; ".join(f"{k}: {theirs[k]} in the file, {mine[k]} wanted" for k in mine if mine[k] != theirs[k])
             raise CheckpointError(f"{path} is a checkpoint of another config ({differ})")
-        model = cls(stored)
         with safe_open(path, framework="pt") as file:
-            keys = set(file.keys())
-            if any(key.startswith("prior.") for key in keys):
-                model.prior = CodePrior(stored.code_shape)
-            own = model.state_dict()
-            wrong = sorted(keys ^ set(own)) or [
-                k for k in sorted(keys) if tuple(file.get_slice(k).get_shape()) != tuple(own[k].shape)
-            ]
-            if wrong:
-                raise CheckpointError(
-                    f"{path} does not fit its own config: {len(wrong)} tensors differ, first {wrong[0]}"
-                )
-            state = {k: file.get_tensor(k).to(own[k].dtype) for k in keys}
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        with_prior = any(key.startswith("prior.") for key in shapes)
+        codes, length = stored.controllers, math.prod(stored.code_shape[1:])
+        needed = sum(layer.parameters for layer in summarise(stored)) + with_prior * codes * length**2
+        held = sum(map(math.prod, shapes.values()))
+        if needed > held:  # before memory is spent on a network that the file cannot fill
+            raise CheckpointError(f"{path} does not fit its own config: it holds {held:,} of {needed:,} weights")
+        model = cls(stored)
+        model.prior = CodePrior(stored.code_shape) if with_prior else None
+        own = model.state_dict()
+        wrong = sorted(shapes.keys() ^ own.keys()) or [k for k in sorted(own) if shapes[k] != tuple(own[k].shape)]
+        if wrong:
+            raise CheckpointError(
+                f"{path} does not fit its own config: {len(wrong)} tensors differ, first {shortened(wrong[0])}"
+            )
+        with safe_open(path, framework="pt") as file:
+            state = {k: file.get_tensor(k).to(own[k].dtype) for k in own}
         bad = [k for k, v in state.items() if v.is_floating_point() and not torch.isfinite(v).all()]
         if bad:
             raise CheckpointError(f"{path} holds values that are not finite, first in {bad[0]}: the file is damaged")

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from smis.config import TrainConfig
 from smis.datasets.archive import Samples
 from smis.files import whole_file
+from smis.outside import parse_json, read_json, shortened
 from smis.sheets import training_sheet
 from smis.training import Losses, Trainer, TrainingError, accelerator_for
 
@@ -62,15 +63,20 @@ class RunFolder:
         return sorted((self.path / "checkpoints").glob("step-*.pt"), reverse=True)
 
     def stats(self) -> list[dict[str, float]]:
-        """The lines of `stats.jsonl`; a line that a crash cut off is left out."""
+        """The lines of `stats.jsonl`, up to the first that is none: a crash may have cut it off."""
         file = self.path / "stats.jsonl"
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
         read = []
         for line in lines:
             try:
-                read.append(json.loads(line))
-            except json.JSONDecodeError:
+                entry = parse_json(line)
+            except ValueError:
                 break
+            if not isinstance(entry, dict) or type(entry.get("step")) is not int:
+                break
+            if not all(isinstance(value, (int, float)) for value in entry.values()):
+                break
+            read.append(entry)
         return read
 
     def open(self, config: TrainConfig, resume: bool) -> None:
@@ -83,7 +89,12 @@ class RunFolder:
         if resume and not described.exists():
             raise TrainingError(f"{self.path} holds no run to resume: start one without --resume")
         if resume:
-            before = json.loads(described.read_text(encoding="utf-8"))
+            try:
+                before = read_json(described)
+            except ValueError as error:
+                raise TrainingError(f"{described} cannot be read ({error}): start anew in another folder") from error
+            if not isinstance(before, dict):
+                raise TrainingError(f"{described} holds no config ({shortened(before)}): start anew in another folder")
             now = json.loads(json.dumps(config.to_dict()))
             differ = [k for k in now if k not in MAY_CHANGE and before.get(k) != now[k]]
             if differ:

@@ -25,6 +25,7 @@ from smis.datasets.cache import Stream
 from smis.files import whole_file
 from smis.labels import LabelSet
 from smis.model import CheckpointError
+from smis.outside import parse_json, shortened
 
 __all__ = ["Segmenter", "SegmenterConfig", "SegmenterTraining", "jitter", "train_segmenter"]
 
@@ -40,9 +41,9 @@ class SegmenterConfig:
     widths: tuple[int, ...] = (16, 32, 64, 64, 64)
 
     def __post_init__(self) -> None:
+        if not 2 <= len(self.widths) <= 16 or not all(type(w) is int and 1 <= w <= 4096 for w in self.widths):
+            raise ValueError(f"a segmenter needs 2 to 16 widths in 1..4096, got {shortened(self.widths)}")
         factor = 1 << (len(self.widths) - 1)
-        if len(self.widths) < 2 or any(width < 1 for width in self.widths):
-            raise ValueError(f"a segmenter needs at least two widths from 1, got {self.widths}")
         if any(side < factor or side % factor for side in self.image_size):
             raise ValueError(
                 f"with {len(self.widths)} widths an image's height and width must be multiples of {factor}, "
@@ -133,20 +134,37 @@ class Segmenter(nn.Module):
         try:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
-                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        except SafetensorError as error:
-            raise CheckpointError(f"{path} is not a complete safetensors file ({error}): train it again") from error
+                keys = list(file.keys())
+                shapes = {key: tuple(file.get_slice(key).get_shape()) for key in keys}
+        except (SafetensorError, ValueError, OSError) as error:  # ValueError: an empty file
+            raise CheckpointError(
+                f"{path} is not a complete safetensors file ({shortened(error)}): train it again"
+            ) from error
         if header.get("format") != FORMAT:
             raise CheckpointError(
-                f"{path} has the format {header.get('format')!r}, expected {FORMAT!r}: a segmenter is made by "
-                "`smis segment`"
+                f"{path} has the format {shortened(header.get('format'))!r}, expected {FORMAT!r}: "
+                "a segmenter is made by `smis segment`"
             )
         try:
-            segmenter = cls(SegmenterConfig.from_dict(json.loads(header["config"])))
-            own = segmenter.state_dict()
-            segmenter.load_state_dict({key: value.to(own[key].dtype) for key, value in state.items()})
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{path} does not fit its own config: {error}") from error
+            config = SegmenterConfig.from_dict(parse_json(header["config"]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(
+                f"{path} holds a config that this version cannot read: {shortened(error, 1000)}"
+            ) from error
+        needed = sum(9 * wide * wide for wide in config.widths)  # the second convolution of each stage, at least
+        held = sum(map(math.prod, shapes.values()))
+        if needed > held:  # before memory is spent on a network that the file cannot fill
+            raise CheckpointError(f"{path} does not fit its own config: it holds {held:,} of {needed:,} weights")
+        segmenter = cls(config)
+        own = segmenter.state_dict()
+        wrong = sorted(shapes.keys() ^ own.keys()) or [k for k in sorted(own) if shapes[k] != tuple(own[k].shape)]
+        if wrong:
+            raise CheckpointError(
+                f"{path} does not fit its own config: {len(wrong)} tensors differ, first {shortened(wrong[0])}"
+            )
+        with safe_open(path, framework="pt") as file:
+            state = {key: file.get_tensor(key).to(value.dtype) for key, value in own.items()}
+        segmenter.load_state_dict(state)
         if not all(torch.isfinite(value).all() for value in segmenter.state_dict().values()):
             raise CheckpointError(f"{path} holds values that are not finite: the file is damaged")
         return segmenter.eval().to(device)

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from smis.outside import PictureError, open_picture, shortened
 from smis_widgets.base import Refused
 
 # What follows each verb. A word with a plus: one or more of it.
@@ -39,6 +40,7 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
     "scene": ("letter",),
     "load": ("map",),
 }
+LONGEST = 1_000_000  # letters of a line: a label map of 2048 x 2048 pixels as text stays below
 STAMPS = ("stamp", "mirror")  # as it was cut, and with left and right exchanged
 EXAMPLE = {"class": "CLASS", "size": "8", "point": "20,40", "point+": "20,40 60,44", "letter": "B", "map": "MAP"}
 
@@ -59,12 +61,16 @@ class Action:
     @classmethod
     def parse(cls, line: str) -> Action:
         """Read a line. Raises Refused, which says what was expected."""
+        if not isinstance(line, str) or len(line) > LONGEST:
+            raise Refused(f"A command is a line of at most {LONGEST:,} letters, such as: {usage('fill')}.")
         try:
             words = shlex.split(line)
         except ValueError as error:
-            raise Refused(f"{line!r} cannot be read ({error}): quotes come in pairs.") from error
+            raise Refused(f"{shortened(line)!r} cannot be read ({error}): quotes come in pairs.") from error
         if not words or words[0] not in GRAMMAR:
-            raise Refused(f"{words[0] if words else 'nothing'!r} is no command. There are: {', '.join(GRAMMAR)}.")
+            raise Refused(
+                f"{shortened(words[0]) if words else 'nothing'!r} is no command. There are: {', '.join(GRAMMAR)}."
+            )
         verb, rest, values = words[0], words[1:], []
         for kind in GRAMMAR[verb]:
             taken, rest = (rest, []) if kind.endswith("+") else (rest[:1], rest[1:])
@@ -74,10 +80,12 @@ class Action:
                 values.append(tuple(map(_point, taken)) if kind == "point+" else READERS[kind](taken[0]))
             except ValueError as error:
                 raise Refused(
-                    f"{' '.join(taken)!r} in {verb} cannot be read. Expected is, say: {usage(verb)}"
+                    f"{shortened(' '.join(taken))!r} in {verb} cannot be read. Expected is, say: {usage(verb)}"
                 ) from error
         if rest:
-            raise Refused(f"{verb} has too much at its end: {' '.join(rest)!r}. Expected is, say: {usage(verb)}")
+            raise Refused(
+                f"{verb} has too much at its end: {shortened(' '.join(rest))!r}. Expected is, say: {usage(verb)}"
+            )
         return cls(verb, tuple(values))
 
     def __str__(self) -> str:
@@ -112,8 +120,11 @@ def map_to_text(labels: np.ndarray) -> str:
 def text_to_map(text: str) -> np.ndarray:
     """The inverse of `map_to_text`. Raises ValueError when it is none."""
     try:
-        return np.array(Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("L"))
-    except (binascii.Error, OSError, SyntaxError) as error:
+        picture = open_picture(base64.b64decode(text, validate=True))
+        if picture.mode not in ("L", "P", "1"):
+            raise PictureError(f"mode {picture.mode}, grey is needed")
+        return np.array(picture.convert("L"))
+    except (binascii.Error, PictureError) as error:
         raise ValueError(f"this is not a label map as text ({error})") from error
 
 

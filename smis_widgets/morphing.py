@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from smis.outside import parse_json, shortened
 from smis_widgets.base import Refused
 from smis_widgets.theme import letter
 from smis_widgets.timeline import HIGHEST, LOWEST, Keyframe, TimeLine
@@ -57,7 +58,7 @@ class MorphState:
             raise ValueError(f"a path is {STRAIGHT!r} or {ARC!r}, got {self.path!r}")
         if self.steps not in FILMSTRIPS:
             raise ValueError(f"a filmstrip has one of {FILMSTRIPS} frames, got {self.steps}")
-        if self.time != self.line.on_frame(self.time):
+        if not math.isfinite(self.time) or self.time != self.line.on_frame(self.time):
             raise ValueError(f"{self.time} s is no frame of a film of {self.line.length:g} s")
 
     # --- what to morph ---------------------------------------------------------------------------------------
@@ -180,13 +181,13 @@ class MorphState:
     def from_json(self, text: str) -> MorphState:
         """The state that `to_json` wrote, for the same classes and as many references; `Refused` otherwise."""
         try:
-            record: dict[str, Any] = json.loads(text)
+            record: dict[str, Any] = parse_json(text)
             if not isinstance(record, dict) or record.get("format") != FORMAT:
                 raise Refused(f"This is no morph session: a file of format {FORMAT} is needed.")
             if record["classes"] != list(self.classes) or record["references"] != len(self.present):
                 raise Refused(
-                    f"The session was saved with {record['references']} references and the classes "
-                    f"{', '.join(map(str, record['classes']))}; here are {len(self.present)} with "
+                    f"The session was saved with {shortened(record['references'])} references and the classes "
+                    f"{shortened(', '.join(map(str, record['classes'])))}; here are {len(self.present)} with "
                     f"{', '.join(self.classes)}. Open it beside the same network and gallery."
                 )
             keys = tuple(Keyframe(float(time), float(amount)) for time, amount in record["keyframes"])
@@ -202,7 +203,7 @@ class MorphState:
                 time=float(record["time"]),
                 line=TimeLine(keys, float(record["length"])),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, Refused):
                 raise
-            raise Refused(f"This session cannot be read: {type(error).__name__}: {error}.") from error
+            raise Refused(f"This session cannot be read: {type(error).__name__}: {shortened(error)}.") from error

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from smis.labels import LabelSet
+from smis.outside import parse_json, shortened
 from smis_widgets import brushes
 from smis_widgets.actions import STAMPS, Action, text_to_map
 from smis_widgets.base import Refused
@@ -50,13 +51,13 @@ class Scenes:
         """The example of a letter. Raises Refused when there is none."""
         names = [letter(n) for n in range(len(self.labels))]
         if name not in names:
-            raise Refused(f"There is no example {name!r}: they are called {names[0]} to {names[-1]}.")
+            raise Refused(f"There is no example {shortened(name)!r}: they are called {names[0]} to {names[-1]}.")
         return names.index(name)
 
     def index(self, name: str) -> int:
         """The id of a class. Raises Refused when there is none."""
         if name not in self.label_set.classes:
-            raise Refused(f"There is no class {name!r}. There are: {', '.join(self.label_set.classes)}.")
+            raise Refused(f"There is no class {shortened(name)!r}. There are: {', '.join(self.label_set.classes)}.")
         return self.label_set.classes.index(name)
 
     def digest(self) -> str:
@@ -200,15 +201,15 @@ class PainterState:
     def from_json(self, text: str) -> PainterState:
         """A saved session, played again on these examples. Raises Refused when it was made with others."""
         try:
-            data: Any = json.loads(text)
+            data: Any = parse_json(text)
         except ValueError as error:
             raise Refused(f"This is no session: not JSON ({error}). Load a file that Save session wrote.") from error
         head, wanted = self._head(), data if isinstance(data, dict) else {}
         for key, value in head.items():
             if wanted.get(key) != value:
                 raise Refused(
-                    f"This session does not fit: its {key} is {wanted.get(key, 'missing')}, here it is {value}. "
-                    "Open the painter with the network and the examples that the session was made with."
+                    f"This session does not fit: its {key} is {shortened(wanted.get(key, 'missing'))}, here it is "
+                    f"{value}. Open the painter with the network and the examples that the session was made with."
                 )
         try:
             first = self.scenes.number(wanted["scene"])
@@ -217,7 +218,9 @@ class PainterState:
                 state = state.do(Action.parse(line))
             return replace(state, undone=tuple(Action.parse(line) for line in wanted["undone"]))
         except (KeyError, TypeError, AttributeError) as error:
-            raise Refused(f"This session is damaged ({error!r}). Load a file that Save session wrote.") from error
+            raise Refused(
+                f"This session is damaged ({shortened(repr(error))}). Load a file that Save session wrote."
+            ) from error
 
     def _head(self) -> dict[str, Any]:
         scenes = self.scenes

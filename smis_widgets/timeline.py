@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 
@@ -39,6 +40,8 @@ class TimeLine:
         if not self.keys:
             raise Refused("The last keyframe stays: without one the film has no amount. Add another one first.")
         times = [key.time for key in self.keys]
+        if not all(map(math.isfinite, times)):
+            raise ValueError(f"the time of a keyframe is a finite number of seconds, got {times}")
         if times != sorted(set(times)):
             raise ValueError(f"keyframes must stand in the order of time, each at its own: got {times}")
         if times[0] < 0 or times[-1] > self.length:

@@ -21,10 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
 
 # One list of arguments for each command of a step; all are run as `python -m ...`.
-NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 600 --nbval-sanitize-with tests/notebooks/sanitize.cfg"
+NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 1200 --nbval-sanitize-with tests/notebooks/sanitize.cfg"
 STEPS: dict[str, list[list[str]]] = {
     "lint": [["ruff", "check", "."], ["mypy"]],
-    "unit": [["pytest", "tests/unit"], ["pytest", "--doctest-modules", "smis", "smis_widgets"]],
+    "unit": [
+        ["pytest", "tests/unit"],
+        ["pytest", "tests/hostile"],
+        ["pytest", "--doctest-modules", "smis", "smis_widgets"],
+    ],
     "widgets": [["pytest", "tests/widgets"]],
     "notebooks": [["pytest", "tests/notebooks"], ["pytest", *NBVAL.split(), "-p", "no:playwright", "notebooks"]],
     "browser": [["pytest", "tests/browser"]],

@@ -7,7 +7,6 @@ On several GPUs or machines start it as `accelerate launch -m smis.cli train PRE
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from smis.config import TrainConfig
     from smis.datasets.cache import cached
     from smis.datasets.sources import open_source
+    from smis.outside import read_json
     from smis.presets import preset
     from smis.runs import train
     from smis.training import accelerator_for
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         settings["data"] = args.data
     stored = out / "config.json"
     if args.resume and stored.is_file():  # the run's own values, not the preset's
-        config = TrainConfig.from_dict(json.loads(stored.read_text(encoding="utf-8"))).replace(**settings)
+        config = TrainConfig.from_dict(read_json(stored)).replace(**settings)
     else:
         config = preset(args.preset, settings)
 

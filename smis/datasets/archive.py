@@ -22,12 +22,16 @@ from PIL import Image
 from smis.datasets.paths import data_file
 from smis.files import whole_file
 from smis.labels import LabelSet
+from smis.outside import MAX_JSON, MAX_PIXELS, PictureError, open_picture, parse_json, shortened
 
 if TYPE_CHECKING:
     import torch
 
 FORMAT = "smis-archive-1"
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack a few bytes to gigabytes in one go
+MAX_COUNT = 10_000_000
+MAX_ENTRY = max(MAX_JSON, 4 * MAX_PIXELS)  # bytes
 
 
 class ArchiveError(ValueError):
@@ -74,15 +78,20 @@ class Archive:
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f"no archive at {self.path}. data/README.md says how the archives are made")
-        with self._open() as zipped:
+        with self.open() as zipped:
             self.meta = self._read_meta(zipped)
         try:
             self.label_set = LabelSet.from_dict(self.meta["label_set"])
             self._count = int(self.meta["count"])
             height, width = (int(n) for n in self.meta["size"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._error(f"meta.json is not as expected: {error!r}") from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise self._error(f"meta.json is not as expected: {shortened(repr(error), 1000)}") from error
         self.size = (height, width)
+        if not (1 <= self._count <= MAX_COUNT and min(self.size) >= 1 and height * width <= MAX_PIXELS):
+            raise self._error(
+                f"meta.json tells of {shortened(self._count)} samples of {shortened(height)} x {shortened(width)} "
+                f"pixels; 1 to {MAX_COUNT:,} samples of at most {MAX_PIXELS:,} pixels are possible"
+            )
 
     def __len__(self) -> int:
         return self._count
@@ -90,7 +99,7 @@ class Archive:
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"{self.path} has {len(self)} samples, no index {index}")
-        with self._open() as zipped:
+        with self.open() as zipped:
             return self._read(zipped, index % len(self))
 
     def load(self, size: int | None = None, indices: Sequence[int] | None = None) -> Samples:
@@ -98,7 +107,7 @@ class Archive:
         and labels take the majority of each block."""
         chosen = range(len(self)) if indices is None else indices
         images, labels = [], []
-        with self._open() as zipped:
+        with self.open() as zipped:
             for index in chosen:
                 if not 0 <= index < len(self):
                     raise IndexError(f"{self.path} has {len(self)} samples, no index {index}")
@@ -111,39 +120,51 @@ class Archive:
             raise ValueError(f"no samples asked for: {self.path} has {len(self)}, indices {list(chosen)}")
         return Samples(np.stack(images), np.stack(labels), self.label_set)
 
-    def _open(self) -> zipfile.ZipFile:
+    def open(self) -> zipfile.ZipFile:
+        """The zip file. Raises ArchiveError when it is none, or not whole."""
         try:
             return zipfile.ZipFile(self.path)
-        except zipfile.BadZipFile as error:
-            raise self._error(f"not a whole zip file ({error})") from error
+        except PermissionError:
+            raise
+        except Exception as error:  # what zipfile raises for a damaged file has many types
+            raise self._error(f"not a whole zip file ({shortened(error)})") from error
 
     def _read_meta(self, zipped: zipfile.ZipFile) -> dict[str, Any]:
         try:
-            meta = json.loads(self._entry(zipped, "meta.json"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            meta = parse_json(self._entry(zipped, "meta.json"))
+        except ArchiveError:
+            raise
+        except ValueError as error:
             raise self._error(f"meta.json is not JSON: {error}") from error
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             found = meta.get("format") if isinstance(meta, dict) else meta
-            raise self._error(f"format {FORMAT!r} expected, found {found!r}")
+            raise self._error(f"format {FORMAT!r} expected, found {shortened(repr(found))}")
         return meta
 
     def _entry(self, zipped: zipfile.ZipFile, name: str) -> bytes:
         try:
-            return zipped.read(name)
+            info = zipped.getinfo(name)
         except KeyError as error:
             raise self._error(f"entry {name} is missing") from error
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
-            raise self._error(f"entry {name} is damaged: {error}") from error
+        if info.compress_type not in METHODS or info.file_size > MAX_ENTRY:
+            raise self._error(
+                f"entry {name} has {info.file_size:,} bytes, packed by method {info.compress_type}; at most "
+                f"{MAX_ENTRY:,} bytes, stored or deflated, are read"
+            )
+        try:
+            return zipped.read(info)
+        except Exception as error:  # what zipfile raises for a damaged entry has many types
+            raise self._error(f"entry {name} is damaged: {shortened(error)}") from error
 
-    def _picture(self, zipped: zipfile.ZipFile, name: str, mode: str) -> np.ndarray:
+    def picture(self, zipped: zipfile.ZipFile, name: str, *modes: str) -> np.ndarray:
+        """An entry as pixels, uint8 (H, W) or (H, W, 3). Raises ArchiveError when mode or size are others."""
         data = self._entry(zipped, name)
         try:
-            picture = Image.open(io.BytesIO(data))
-            picture.load()
-        except (OSError, SyntaxError) as error:
+            picture = open_picture(data)
+        except PictureError as error:
             raise self._error(f"entry {name} is not a readable picture: {error}") from error
-        if picture.mode != mode:
-            raise self._error(f"entry {name} must have mode {mode}, has {picture.mode}")
+        if picture.mode not in modes:
+            raise self._error(f"entry {name} must have mode {' or '.join(modes)}, has {picture.mode}")
         if (picture.height, picture.width) != self.size:
             raise self._error(
                 f"entry {name} must be {self.size[0]} x {self.size[1]} (height x width), "
@@ -152,8 +173,8 @@ class Archive:
         return np.array(picture, np.uint8)
 
     def _read(self, zipped: zipfile.ZipFile, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image = self._picture(zipped, f"images/{index:05d}.webp", "RGB")
-        labels = self._picture(zipped, f"labels/{index:05d}.png", "P")
+        image = self.picture(zipped, f"images/{index:05d}.webp", "RGB")
+        labels = self.picture(zipped, f"labels/{index:05d}.png", "P")
         if labels.max() >= len(self.label_set):
             raise self._error(
                 f"labels/{index:05d}.png has the class id {labels.max()}; "

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from smis.datasets.archive import Archive, Samples
 from smis.datasets.folders import PairedFiles
 from smis.files import file_sha256
+from smis.outside import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +96,7 @@ def cache_dir() -> Path:
 
 def _meta(entry: Path) -> dict[str, Any]:
     try:
-        meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
+        meta = read_json(entry / "meta.json")
         return meta if isinstance(meta, dict) else {}
     except (OSError, ValueError):
         return {}

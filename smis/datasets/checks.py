@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from smis.outside import PictureError, open_picture
 
 __all__ = [
     "IGNORE_IDS",
@@ -159,12 +161,18 @@ class Problem:
 
 def _open(path: Path, file: str) -> Image.Image | Problem:
     try:
-        with Image.open(path) as picture:
-            picture.load()
-        return picture
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "not a picture" if isinstance(error, UnidentifiedImageError) else str(error)
-        return Problem("damaged", file, f"{path.stat().st_size:,} bytes, {reason}")
+        return open_picture(path)
+    except PictureError as error:
+        return Problem("damaged", file, f"{path.stat().st_size:,} bytes, {error}")
+
+
+def _turn(picture: Image.Image) -> int:
+    """The EXIF tag of how a picture is turned, 1 to 8; 1, as it is, where the tag is missing or cannot be read."""
+    try:
+        turn = picture.getexif().get(ORIENTATION, 1)
+    except Exception:  # what Pillow raises for damaged EXIF has many types
+        return 1
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 
 def read_image(
@@ -180,8 +188,8 @@ def read_image(
         return None, [picture]
     problems = []
     size = (picture.height, picture.width)
-    turn = picture.getexif().get(ORIENTATION, 1)
-    if turn in range(2, 9):
+    turn = _turn(picture)
+    if turn > 1:
         drawn_for_turned = labels is not None and size != labels and size[::-1] == labels and turn >= 5
         drawn_for_stored = labels is not None and size == labels and turn >= 5 and size[0] != size[1]
         what = EXIF_TURNS.get(turn, "turned and mirrored")
@@ -227,7 +235,11 @@ class LabelMap:
         coloured = picture.mode not in ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
         colours: dict[int, int] = {}
         if coloured:
-            red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB"), np.int32), -1, 0)
+            try:
+                rgb = picture.convert("RGB")
+            except ValueError as error:
+                return Problem("damaged", file, f"mode {picture.mode} holds neither ids nor RGB colours ({error})")
+            red, green, blue = (np.asarray(channel, np.int32) for channel in rgb.split())
             if np.array_equal(red, green) and np.array_equal(red, blue):
                 return cls(file, picture.mode, lossy, False, red, {})
             values = (red << 16) | (green << 8) | blue

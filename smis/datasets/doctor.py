@@ -269,8 +269,7 @@ def _judge_ids(report: Report) -> None:
         report.problems.append(Problem("ignore" if number in IGNORE_IDS else "range", place, found))
     regular = [i for i in ids if i not in strange]
     if not declared and regular != list(range(len(regular))):
-        missing = sorted(set(range(max(regular))) - set(regular))
-        found = f"ids {_ranges(regular)} occur, {_ranges(missing)} do not"
+        found = f"ids {_ranges(regular)} occur, {_gaps(regular)} do not"
         report.problems.append(Problem("gap", place, found))
     if report.label_set is not None and ids:
         occurring = {report.classes().get(i, -1) for i in ids}
@@ -288,6 +287,12 @@ def _ranges(ids: list[int]) -> str:
         else:
             parts.append([number])
     return ", ".join("-".join(map(str, part)) for part in parts)
+
+
+def _gaps(ids: list[int]) -> str:
+    """Which numbers from 0 lie between ascending ids, as text: '3-4, 7'. An id may be two thousand million."""
+    around = zip([-1, *ids], ids)
+    return ", ".join(f"{a + 1}-{b - 1}" if b > a + 2 else f"{a + 1}" for a, b in around if b > max(a, -1) + 1) or "none"
 
 
 def _counted(counter: Counter[str]) -> str:

@@ -22,6 +22,7 @@ from smis.datasets.archive import Samples
 from smis.datasets.checks import KINDS, DataError, LabelMap, Problem, count_values, look_up, read_image
 from smis.datasets.labelsets import label_set_from_json
 from smis.labels import LabelSet
+from smis.outside import read_json, shortened
 
 __all__ = [
     "Files",
@@ -83,9 +84,8 @@ class PairedFiles:
         if min(size) < 1:
             raise ValueError(f"size must be (height, width) in pixels, got {size}")
         if remap is not None and not all(0 <= to < len(label_set) for to in remap.values()):
-            raise ValueError(
-                f"the remap table leads to ids outside 0..{len(label_set) - 1}: {sorted(set(remap.values()))}"
-            )
+            outside = shortened(sorted(set(remap.values())))
+            raise ValueError(f"the remap table leads to ids outside 0..{len(label_set) - 1}: {outside}")
         if len({f.instances is None for f in files}) != 1:
             raise ValueError("either all samples have instance ids or none")
         self.files, self.label_set, self.size = list(files), label_set, size
@@ -221,13 +221,13 @@ def find_folders(root: Path) -> tuple[Path, Path]:
 def read_remap(path: Path) -> dict[int, int]:
     """A table {"id in the file": class id} from JSON, such as {"0": 0, "7": 1, "255": 0}; DataError if it is none."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         table = {int(key): value for key, value in data.items()}
         if not table or not all(type(value) is int and value >= 0 for value in table.values()):
             raise ValueError("class ids are whole numbers from 0")
     except (ValueError, AttributeError, TypeError) as error:
         raise DataError(
-            f'{path} is no remap table: {error}. It must look like {{"0": 0, "7": 1, "255": 0}}: '
+            f'{path} is no remap table: {shortened(error)}. It must look like {{"0": 0, "7": 1, "255": 0}}: '
             "id in the file -> class id"
         ) from error
     return table

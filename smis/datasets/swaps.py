@@ -9,17 +9,15 @@ The file is an ordinary archive, so `smis.datasets.Archive` reads it too. In add
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from smis.datasets.archive import Archive, ArchiveError
 from smis.datasets.paths import data_file
+from smis.outside import shortened
 
 __all__ = ["Swap", "Swaps", "swaps"]
 
@@ -61,12 +59,23 @@ class Swaps:
             )
         self._bases: dict[int, int] = {}
         self._members: dict[tuple[int, str], list[int]] = {}
-        for index, (scene, name, _) in enumerate(table):
+        for index, entry in enumerate(table):
+            scene, name, _ = entry if isinstance(entry, list) and len(entry) == 3 else (None, None, None)
+            if type(scene) is not int or not (name is None or isinstance(name, str)):
+                raise ArchiveError(
+                    f"{self.archive.path}: entry {index} of the table `swaps` is {shortened(entry)}, expected is "
+                    "[scene, class or null, style]. Fetch the file again"
+                )
             if name is None:
                 self._bases[scene] = index
             else:
                 self._members.setdefault((scene, name), []).append(index)
         self.groups = list(self._members)
+        if lonely := {scene for scene, _ in self.groups} - self._bases.keys():
+            raise ArchiveError(
+                f"{self.archive.path}: the table `swaps` has no base for the scenes {shortened(sorted(lonely))}. "
+                "Fetch the file again"
+            )
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -85,14 +94,8 @@ class Swaps:
 
     def _mask(self, scene: int, name: str) -> np.ndarray:
         entry = f"masks/{scene:03d}-{name}.png"
-        try:
-            with zipfile.ZipFile(self.archive.path) as zipped:
-                return np.array(Image.open(io.BytesIO(zipped.read(entry))).convert("L")) > 0
-        except (KeyError, OSError, zipfile.BadZipFile) as error:
-            raise ArchiveError(
-                f"{self.archive.path}: entry {entry} is missing or damaged ({error}). Fetch the file again, or make it "
-                "again as data/README.md says"
-            ) from error
+        with self.archive.open() as zipped:
+            return self.archive.picture(zipped, entry, "1", "L") > 0
 
 
 def swaps(name: str) -> Swaps:

@@ -6,17 +6,23 @@ where only case differs: macOS and Windows see one file), and archives that woul
 
 from __future__ import annotations
 
+import bz2
+import errno
+import gzip
+import lzma
 import os
 import shutil
 import stat
 import tarfile
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
+
+from smis.outside import shortened
 
 __all__ = ["UnpackError", "is_archive", "unpack"]
 
@@ -24,6 +30,9 @@ MAX_RATIO = 200  # unpacked bytes for each byte of the archive: pictures and wei
 MAX_BYTES = 100 * 2**30
 FREE_BYTES = 256 * 2**20  # small archives may grow to this whatever their ratio
 MAX_ENTRIES = 1_000_000
+MAX_NAME, MAX_PART = 1000, 255  # letters of a name, bytes of a part of it: what file systems take
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack a few bytes to gigabytes in one go
+MAX_READ = 16 * 2**20  # bytes at once: a tar's header may ask for any number of them
 CHUNK = 1 << 20
 
 
@@ -42,7 +51,13 @@ class _Entry:
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a zip or a tar (plain or compressed)."""
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    if zipfile.is_zipfile(path):
+        return True
+    try:
+        with _tar(Path(path)):
+            return True
+    except UnpackError:
+        return False
 
 
 def unpack(archive: str | os.PathLike[str], out: str | os.PathLike[str]) -> list[Path]:
@@ -63,8 +78,12 @@ def unpack(archive: str | os.PathLike[str], out: str | os.PathLike[str]) -> list
         if out.exists():
             out.rmdir()
         os.replace(part, out)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise UnpackError(f"{archive} is damaged: {error}. Fetch it again") from error
+    except (UnpackError, MemoryError):
+        raise
+    except Exception as error:  # what zipfile and tarfile raise for a damaged file has many types
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # the disk is full, say
+            raise
+        raise UnpackError(f"{archive} is damaged ({shortened(error)}): fetch it again") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return [out / name for name in written]
@@ -74,7 +93,7 @@ def _unpack_all(archive: Path, part: Path, limit: int) -> list[str]:
     seen: dict[str, bool] = {}  # what stands for one file on every system -> whether it is a folder
     written, total = [], 0
     for number, entry in enumerate(_entries(archive)):
-        where = f"{archive}: entry {entry.name!r}"
+        where = f"{archive}: entry {shortened(entry.name)!r}"
         if number >= MAX_ENTRIES:
             raise UnpackError(f"{archive} has more than {MAX_ENTRIES:,} entries")
         if not (entry.is_file or entry.is_folder):
@@ -100,6 +119,11 @@ def _entries(archive: Path) -> Iterator[_Entry]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for info in zipped.infolist():
+                if info.compress_type not in METHODS:
+                    raise UnpackError(
+                        f"{archive}: entry {shortened(info.filename)!r} is packed by method {info.compress_type}; "
+                        "stored and deflated entries are unpacked: pack the files again"
+                    )
                 mode = info.external_attr >> 16
                 odd = stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)
                 folder = info.is_dir() and not odd
@@ -111,8 +135,8 @@ def _entries(archive: Path) -> Iterator[_Entry]:
                     info.file_size,
                     lambda info=info: zipped.open(info),  # type: ignore[misc]
                 )
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as tar:
+    else:
+        with _tar(archive) as tar:
             for member in tar:
 
                 def opened(member: tarfile.TarInfo = member, tar: tarfile.TarFile = tar) -> IO[bytes]:
@@ -121,8 +145,42 @@ def _entries(archive: Path) -> Iterator[_Entry]:
                     return file
 
                 yield _Entry(member.name, member.isreg(), member.isdir(), member.size, opened)
-    else:
-        raise UnpackError(f"{archive} is neither a zip nor a tar, or is cut off")
+
+
+class _InPieces:
+    """A file for `tarfile`: no read of more than `MAX_READ` bytes, no way back to before the start."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.tell, self.close = file.tell, file.close
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MAX_READ:
+            raise UnpackError(f"a header of {size:,} bytes is no header of a tar: at most {MAX_READ:,} are read")
+        return self.file.read(size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        if not 0 <= place <= MAX_BYTES:
+            raise UnpackError(f"a header leads to byte {shortened(place, 30)}, which no tar has")
+        return self.file.seek(place, whence)
+
+
+@contextmanager
+def _tar(archive: Path) -> Iterator[tarfile.TarFile]:
+    """An opened tar, plain or compressed; UnpackError when it is none."""
+    with archive.open("rb") as file:
+        head = file.read(6)
+    openers = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7zXZ\0": lzma.open}
+    opener: Any = next((how for magic, how in openers.items() if head.startswith(magic)), open)
+    with opener(archive, "rb") as stream:
+        try:
+            tar = tarfile.TarFile(fileobj=_InPieces(stream))  # type: ignore[arg-type]
+        except UnpackError:
+            raise
+        except Exception as error:  # what tarfile raises for a damaged file has many types
+            raise UnpackError(f"{archive} is neither a zip nor a tar, or is cut off ({shortened(error)})") from error
+        with tar:
+            yield tar
 
 
 def _safe_name(name: str, where: str) -> str:
@@ -134,6 +192,9 @@ def _safe_name(name: str, where: str) -> str:
         or "\\" in name
         or ":" in parts[0]
         or any(ord(letter) < 32 for letter in name)
+        or len(name) > MAX_NAME
+        or any(len(part.encode(errors="surrogatepass")) > MAX_PART for part in parts)
+        or any("\ud800" <= letter <= "\udfff" for letter in name)  # bytes that are no text
     )
     if wrong or not name:
         raise UnpackError(f"{where} does not name a file inside the folder")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from smis.config import TrainConfig
+from smis.outside import read_json
 from smis.runs import RunFolder
 from smis_widgets.training.state import Progress
 
@@ -89,7 +89,7 @@ class WatchedRun:
 
     def _read_config(self, path: Path) -> TrainConfig:
         try:
-            return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return TrainConfig.from_dict(read_json(path))
         except ValueError as error:
             raise ValueError(
                 f"{path} is not the config of a run that this version can read: {error}. "

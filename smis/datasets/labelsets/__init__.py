@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from smis.labels import Colour, LabelSet
+from smis.outside import read_json, shortened
 
 __all__ = ["cihp_to_deepfashion", "distinct_colours", "label_set_from_json", "named_label_set"]
 
@@ -36,13 +37,13 @@ def label_set_from_json(path: str | os.PathLike[str]) -> LabelSet:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         if not isinstance(data, dict) or not isinstance(data.get("classes"), list):
             raise ValueError("an object with the keys name and classes expected")
         return _label_set(data, path.stem)
     except (UnicodeDecodeError, ValueError, TypeError) as error:
         raise ValueError(
-            f'{path}: {error}. It must look like {{"name": "mine", "classes": ["sky", "sea"]}}, '
+            f'{path}: {shortened(error, 1000)}. It must look like {{"name": "mine", "classes": ["sky", "sea"]}}, '
             "one name for each id from 0"
         ) from error
 
