@@ -47,7 +47,7 @@ def command(line: str) -> Deed:
 # notebook: what stands in the cell that shows a widget, and one thing to do with it
 WIDGETS: dict[str, list[tuple[str, Deed]]] = {
     "00_start_here": [("mixer = Mixer(", press("Surprise me"))],
-    "01_grouped_convolutions": [("explorer = GroupedConvExplorer(", slide(0))],
+    "01_grouped_convolutions": [("explorer = GroupedConvExplorer(", slide(3))],
     "02_encoder": [("explorer = EncoderExplorer(", press("Poke"))],
     "03_cgnorm_and_decoder": [("explorer = CGNormExplorer(", slide(1))],
     "04_discriminator_and_losses": [("monitor = TrainingMonitor.live(", press("Both"))],
