@@ -14,11 +14,10 @@ import argparse
 import os
 import statistics
 
-from mixer_latency import FLOOR, HOOK, kernel_report, notebook_page
+from mixer_latency import FLOOR, HOOK, TIMED, kernel_report, notebook_page
 from morpher_latency import key
 
 SETUP = """
-import time
 import ipywidgets, torch
 from smis import GroupDNet
 from smis.datasets.archive import world
@@ -30,15 +29,6 @@ gallery = world(model.config.labels.name, "test").load(size=model.config.image_s
 controllers = Controllers(model, gallery)
 if "{name}":
     controllers.choose("{name}")
-
-times = {{}}
-def timed(name, work):
-    def wrapper(*args, **kwargs):
-        begin = time.perf_counter()
-        result = work(*args, **kwargs)
-        times.setdefault(name, []).append(1000 * (time.perf_counter() - begin))
-        return result
-    return wrapper
 
 controllers.compute = timed("network", controllers.compute)
 controllers.view.now.show = timed("picture", controllers.view.now.show)
@@ -57,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     hook = HOOK.replace("addEventListener('mousedown'", "addEventListener('keydown'")
     setup = SETUP.format(checkpoint=options.checkpoint, name=options.name)
-    with notebook_page((setup, FLOOR, REPORT), hook) as page:
+    with notebook_page((TIMED + setup, FLOOR, REPORT), hook) as page:
         page.locator(".smis-axis .noUi-handle").first.focus()
         keys = ["ArrowRight" if n // 20 % 2 == 0 else "ArrowLeft" for n in range(options.presses + 3)]
         rows = [row for row in [key(page, name) for name in keys][3:] if row["took"] is not None]

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +135,27 @@ def open_notebook(page: Any, address: str, name: str, fresh: bool = True, second
         if (!panel?.context) return false;
         await panel.context.ready; await panel.sessionContext.ready;
         return panel.sessionContext.session?.kernel?.connectionStatus === 'connected'; }""")
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook with these code cells, not run."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+
+
+def reload_notebook(page: Any, address: str, name: str) -> None:
+    """Save, reload the page, and come back to the same notebook with its running kernel."""
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    page.reload()
+    open_notebook(page, address, name, fresh=False)
+
+
+def go_dark(page: Any) -> None:
+    """JupyterLab's dark theme."""
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_timeout(1500)
 
 
 def run_all(page: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -14,7 +13,16 @@ from smis.datasets.paths import data_file
 from smis_widgets.cg_norm.features import Inside, look
 from smis_widgets.cg_norm.pictures import PICTURES, tiles
 from smis_widgets.cg_norm.state import CGNormState
-from tests.browser.labserver import finished, jupyterlab, open_notebook, pixels, run_all
+from tests.browser.labserver import (
+    finished,
+    go_dark,
+    jupyterlab,
+    open_notebook,
+    pixels,
+    reload_notebook,
+    run_all,
+    write_notebook,
+)
 
 SETUP = """
 from smis import GroupDNet, people
@@ -44,9 +52,7 @@ def shows(page: Any, inside: Inside, state: CGNormState, of: int = 0) -> None:
 
 @pytest.mark.slow
 def test_a_class_off_a_pixel_by_mouse_and_by_keys_and_a_reload(page: Any, tmp_path: Path, shots: Path) -> None:
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, "explorer")]
-    names = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=names), tmp_path / "norm.ipynb")
+    write_notebook(tmp_path / "norm.ipynb", SETUP, "explorer")
     inside = Inside.open(
         GroupDNet.load(data_file("checkpoints/people-64.safetensors")), people("test").load(64, range(4))
     )
@@ -82,17 +88,13 @@ def test_a_class_off_a_pixel_by_mouse_and_by_keys_and_a_reload(page: Any, tmp_pa
         state = state.with_block(1)
         shows(page, inside, state)
 
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        page.reload()
-        open_notebook(page, address, "norm.ipynb", fresh=False)
+        reload_notebook(page, address, "norm.ipynb")
         after.wait_for()
         shows(page, inside, state)
         panel.locator(".smis-cell[title='Look at scene C']").click()
         state = state.with_scene(2)
         shows(page, inside, state)
 
-        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         page.set_viewport_size({"width": 1000, "height": 1900})
-        page.wait_for_timeout(1500)
+        go_dark(page)
         panel.screenshot(path=shots / "cg-norm-dark.png")

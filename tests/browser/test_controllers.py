@@ -6,14 +6,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
 from smis import people
-from tests.browser.labserver import finished, jupyterlab, open_notebook, run_all
-from tests.browser.test_mixer import EDGE, grown, settle
-from tests.browser.test_morpher import kernel
+from tests.browser.labserver import (
+    finished,
+    go_dark,
+    jupyterlab,
+    open_notebook,
+    reload_notebook,
+    run_all,
+    write_notebook,
+)
+from tests.browser.screen import enlarged, kernel, only_changed, settle
 
 SETUP = """
 from smis import GroupDNet, people
@@ -36,9 +42,7 @@ print(json.dumps({"moved": [n for n, m in zip(state.classes, moved) if m], "axes
 def test_steer_one_class_by_keyboard_draw_lock_and_reload(page: Any, tmp_path: Path, shots: Path) -> None:
     samples = people("test").load(size=64, indices=range(8))
     shape, top = samples.labels[0], samples.label_set.index("top")
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, REPORT)]
-    names = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=names), tmp_path / "steer.ipynb")
+    write_notebook(tmp_path / "steer.ipynb", SETUP, REPORT)
 
     with jupyterlab(tmp_path) as address:
         open_notebook(page, address, "steer.ipynb")
@@ -57,17 +61,11 @@ def test_steer_one_class_by_keyboard_draw_lock_and_reload(page: Any, tmp_path: P
         report = kernel(page)
         assert report["moved"] == ["top"]
         assert report["axes"] == [3, 0, 0, 0]
-        change = np.abs(after[..., :3].astype(float) - start[..., :3]).mean(2)
-        scale = change.shape[0] // shape.shape[0]
-        large = lambda mask: mask.repeat(scale, 0).repeat(scale, 1)  # noqa: E731
-        inside, outside = large(~grown(shape != top, EDGE)), large(~grown(shape == top, EDGE))
-        print(f"mean change inside the top {change[inside].mean():.1f}, elsewhere {change[outside].mean():.2f} of 255")
-        assert change[inside].mean() > 15, "the top did not change"
-        assert change[outside].mean() < change[inside].mean() / 5, "more than the top changed"
+        change, inside, outside = only_changed(start, after, shape == top)
         # the numbers below the pictures are those of the pictures
         said = [float(re.search(r"[\d.]+$", text)[0]) for text in page.locator(".smis-figure").all_inner_texts()[:2]]  # type: ignore[index]
         np.testing.assert_allclose(said, report["change"], atol=0.051)
-        seen = change[large(shape == top)].mean(), change[large(shape != top)].mean()
+        seen = change[enlarged(shape == top, len(change))].mean(), change[enlarged(shape != top, len(change))].mean()
         np.testing.assert_allclose(seen, report["change"], rtol=0.1, atol=0.7)
         # and the heat map glows inside, where it was dark
         glow = settle(page, heat, dark)[..., :3].astype(float).mean(2)
@@ -82,15 +80,11 @@ def test_steer_one_class_by_keyboard_draw_lock_and_reload(page: Any, tmp_path: P
         assert kept[outside].mean() > 5 * kept[inside].mean(), "the locked class changed"
         page.locator(".smis-panel").first.screenshot(path=shots / "controllers-light.png")
 
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        page.reload()
-        open_notebook(page, address, "steer.ipynb", fresh=False)
+        reload_notebook(page, address, "steer.ipynb")
         result = page.locator("canvas.smis-result").first
         np.testing.assert_array_equal(settle(page, result), drawn, err_msg="after the reload another picture is shown")
         page.locator("button[title^='The first scene']").click()
         np.testing.assert_array_equal(settle(page, result, drawn), start)
 
-        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-        page.wait_for_timeout(1500)
+        go_dark(page)
         page.locator(".smis-panel").first.screenshot(path=shots / "controllers-dark.png")

@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
 from smis import people
-from tests.browser.labserver import finished, jupyterlab, open_notebook, pixels, run_all
-from tests.browser.test_mixer import grown, settle
-from tests.browser.test_morpher import kernel
+from tests.browser.labserver import (
+    finished,
+    go_dark,
+    jupyterlab,
+    open_notebook,
+    pixels,
+    reload_notebook,
+    run_all,
+    write_notebook,
+)
+from tests.browser.screen import grown, kernel, settle
 
 SETUP = """
 from smis import GroupDNet, people
@@ -47,9 +54,7 @@ def middle_of(labels: np.ndarray, c: int) -> tuple[int, int]:
 def test_poke_by_mouse_and_by_keyboard_and_reload(page: Any, tmp_path: Path, shots: Path) -> None:
     samples = people("test").load(size=64, indices=range(8))
     top, background = samples.label_set.index("top"), samples.label_set.index("background")
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, REPORT)]
-    names = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=names), tmp_path / "explore.ipynb")
+    write_notebook(tmp_path / "explore.ipynb", SETUP, REPORT)
 
     with jupyterlab(tmp_path) as address:
         open_notebook(page, address, "explore.ipynb")
@@ -89,10 +94,7 @@ def test_poke_by_mouse_and_by_keyboard_and_reload(page: Any, tmp_path: Path, sho
         second = settle(page, picture, after)
         assert kernel(page) == {"aim": [x, y], "moved": ["background", "top"]}
 
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        page.reload()
-        open_notebook(page, address, "explore.ipynb", fresh=False)
+        reload_notebook(page, address, "explore.ipynb")
         picture = page.locator("canvas.smis-poke").first
         np.testing.assert_array_equal(
             settle(page, picture), second, err_msg="after the reload another picture is shown"
@@ -105,6 +107,5 @@ def test_poke_by_mouse_and_by_keyboard_and_reload(page: Any, tmp_path: Path, sho
         settle(page, picture, second)
         assert kernel(page)["moved"] == []
 
-        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-        page.wait_for_timeout(1500)
+        go_dark(page)
         page.locator(".smis-panel").first.screenshot(path=shots / "encoder-dark.png")

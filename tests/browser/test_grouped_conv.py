@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
 from smis_widgets.grouped_conv.pictures import Plan, draw
 from smis_widgets.grouped_conv.state import ConvState, Layer, Unit
-from tests.browser.labserver import finished, jupyterlab, open_notebook, pixels, run_all
+from tests.browser.labserver import (
+    finished,
+    go_dark,
+    jupyterlab,
+    open_notebook,
+    pixels,
+    reload_notebook,
+    run_all,
+    write_notebook,
+)
 
 SETUP = "from smis_widgets import GroupedConvExplorer\nexplorer = GroupedConvExplorer()\nexplorer"
 
@@ -35,9 +43,7 @@ def shows(page: Any, layer: Layer, unit: Unit | None = None, of: int = 0) -> Non
 
 @pytest.mark.slow
 def test_groups_by_keyboard_a_unit_by_mouse_a_time_and_a_reload(page: Any, tmp_path: Path, shots: Path) -> None:
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, "explorer")]
-    names = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=names), tmp_path / "conv.ipynb")
+    write_notebook(tmp_path / "conv.ipynb", SETUP, "explorer")
     panel, canvas = page.locator(".smis-gc").first, page.locator("canvas.smis-gc-canvas").first
 
     def press(slider: str, key: str) -> None:
@@ -74,17 +80,13 @@ def test_groups_by_keyboard_a_unit_by_mouse_a_time_and_a_reload(page: Any, tmp_p
         page.set_viewport_size({"width": 1400, "height": 1400})
         panel.screenshot(path=shots / "grouped-conv-light.png")
 
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        page.reload()
-        open_notebook(page, address, "conv.ipynb", fresh=False)
+        reload_notebook(page, address, "conv.ipynb")
         canvas.wait_for()
         shows(page, Layer(), ("output", 6))
         press("kernel", "ArrowRight")
         shows(page, Layer(kernel=5), ("output", 6))
         press("kernel", "ArrowLeft")
 
-        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         page.set_viewport_size({"width": 1000, "height": 1800})
-        page.wait_for_timeout(1500)
+        go_dark(page)
         panel.screenshot(path=shots / "grouped-conv-dark.png")

@@ -15,36 +15,15 @@ import numpy as np
 import pytest
 
 from smis import people
-from tests.browser.labserver import ROOT, find_cell, finished, open_notebook, pixels, run_all
+from tests.browser.labserver import ROOT, find_cell, finished, go_dark, open_notebook, reload_notebook, run_all
+from tests.browser.screen import only_changed, settle
 
 NAME = "00_start_here.ipynb"
-EDGE = 4  # pixels at 128: next to a border the decoder and the enlargement may blend
 
 
 def gallery_of_notebook() -> tuple[int, ...]:
     source = "\n".join(cell.source for cell in nbformat.read(ROOT / "notebooks" / NAME, as_version=4).cells)
     return tuple(ast.literal_eval(re.search(r"GALLERY = (\(.*?\))", source, re.DOTALL)[1]))  # type: ignore[index]
-
-
-def grown(mask: np.ndarray, by: int) -> np.ndarray:
-    """The mask and every pixel within `by` of it."""
-    padded = np.pad(mask, by)
-    h, w = mask.shape
-    span = range(2 * by + 1)
-    return np.any([padded[y : y + h, x : x + w] for y in span for x in span], axis=0)
-
-
-def settle(page: Any, canvas: Any, before: np.ndarray | None = None) -> np.ndarray:
-    """The canvas's pixels once they differ from `before` (or are not blank) and have stopped changing."""
-    last = None
-    for _ in range(100):
-        page.wait_for_timeout(100)
-        now = pixels(canvas)
-        fresh = now[..., 3].min() == 255 if before is None else bool((now != before).any())
-        if fresh and last is not None and (now == last).all():
-            return now
-        last = now
-    raise AssertionError("the canvas did not change in 10 s" if before is not None else "the canvas stayed blank")
 
 
 def click_cell(page: Any, title: str) -> None:
@@ -79,18 +58,9 @@ def test_another_top_by_mouse_and_again_after_a_reload(page: Any, lab: str, shot
     page.screenshot(path=shots / "notebook-light.png")
     page.locator(".smis-panel").first.screenshot(path=shots / "mixer-light.png")
 
-    change = np.abs(after[..., :3].astype(float) - before[..., :3]).mean(2)
-    scale = change.shape[0] // shape.shape[0]
-    large = lambda mask: mask.repeat(scale, 0).repeat(scale, 1)  # noqa: E731
-    inside, outside = large(~grown(shape != top, EDGE)), large(~grown(shape == top, EDGE))
-    print(f"mean change inside the top {change[inside].mean():.1f}, elsewhere {change[outside].mean():.2f} of 255")
-    assert change[inside].mean() > 15, "the top did not change"
-    assert change[outside].mean() < change[inside].mean() / 5, "more than the top changed"
+    only_changed(before, after, shape == top)
 
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(1000)
-    page.reload()
-    open_notebook(page, lab, f"notebooks/{NAME}", fresh=False)
+    reload_notebook(page, lab, f"notebooks/{NAME}")
     find_cell(page, "Mixer(model")
     again = settle(page, result)
     np.testing.assert_array_equal(again, after, err_msg="after the reload another picture is shown")
@@ -99,6 +69,5 @@ def test_another_top_by_mouse_and_again_after_a_reload(page: Any, lab: str, shot
     click_cell(page, f"Top of {letters[other]}")
     settle(page, result, reset)
 
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.wait_for_timeout(1500)
+    go_dark(page)
     page.screenshot(path=shots / "notebook-dark.png")

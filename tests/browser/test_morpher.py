@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
 from smis import people
-from tests.browser.labserver import finished, jupyterlab, open_notebook, pixels, run_all
-from tests.browser.test_mixer import EDGE, grown, settle
+from tests.browser.labserver import (
+    finished,
+    go_dark,
+    jupyterlab,
+    open_notebook,
+    pixels,
+    reload_notebook,
+    run_all,
+    write_notebook,
+)
+from tests.browser.screen import kernel, only_changed, settle
 
 SETUP = """
 from smis import GroupDNet, people
@@ -40,25 +47,13 @@ def two_tops() -> tuple[int, int]:
     return max(((a, b) for a in large for b in large), key=lambda ab: np.abs(colours[ab[0]] - colours[ab[1]]).sum())
 
 
-def kernel(page: Any) -> dict[str, Any]:
-    """Run the last cell again and read what it prints."""
-    text = page.evaluate("""async () => {
-        const notebook = window.jupyterapp.shell.currentWidget.content;
-        notebook.activeCellIndex = notebook.widgets.length - 1;
-        await window.jupyterapp.commands.execute('notebook:run-cell');
-        return notebook.activeCell.model.sharedModel.outputs.map(o => [].concat(o.text ?? '').join('')).join(''); }""")
-    return dict(json.loads(text))
-
-
 @pytest.mark.slow
 def test_morph_one_class_by_keyboard_play_export_and_reload(page: Any, tmp_path: Path, shots: Path) -> None:
     chosen = two_tops()
     samples = people("test").load(size=64, indices=chosen)
     shape, top = samples.labels[0], samples.label_set.index("top")
     sources = (SETUP.replace("CHOSEN", str(chosen)), REPORT)
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    names = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=names), tmp_path / "morph.ipynb")
+    write_notebook(tmp_path / "morph.ipynb", *sources)
 
     with jupyterlab(tmp_path) as address:
         open_notebook(page, address, "morph.ipynb")
@@ -80,13 +75,7 @@ def test_morph_one_class_by_keyboard_play_export_and_reload(page: Any, tmp_path:
         page.get_by_text("t = 1.00: B").first.wait_for()
         after = settle(page, result, start)
         assert kernel(page) == {"t": 1.0, "moved": ["top"]}
-        change = np.abs(after[..., :3].astype(float) - start[..., :3]).mean(2)
-        scale = change.shape[0] // shape.shape[0]
-        large = lambda mask: mask.repeat(scale, 0).repeat(scale, 1)  # noqa: E731
-        inside, outside = large(~grown(shape != top, EDGE)), large(~grown(shape == top, EDGE))
-        print(f"mean change inside the top {change[inside].mean():.1f}, elsewhere {change[outside].mean():.2f} of 255")
-        assert change[inside].mean() > 15, "the top did not change"
-        assert change[outside].mean() < change[inside].mean() / 5, "more than the top changed"
+        _, inside, outside = only_changed(start, after, shape == top)
 
         handle.focus()
         page.keyboard.press("End")
@@ -122,15 +111,11 @@ def test_morph_one_class_by_keyboard_play_export_and_reload(page: Any, tmp_path:
         assert moved[outside].mean() < moved[inside].mean() / 5
 
         before = pixels(result)
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        page.reload()
-        open_notebook(page, address, "morph.ipynb", fresh=False)
+        reload_notebook(page, address, "morph.ipynb")
         result = page.locator("canvas.smis-result").first
         np.testing.assert_array_equal(settle(page, result), before, err_msg="after the reload another picture is shown")
         page.locator(".smis-frame[title='Go to t = 1.5']").click()
         np.testing.assert_array_equal(settle(page, result, before), beyond)
 
-        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-        page.wait_for_timeout(1500)
+        go_dark(page)
         page.locator(".smis-panel").first.screenshot(path=shots / "morpher-dark.png")

@@ -10,13 +10,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
 from smis import people
-from tests.browser.labserver import finished, jupyterlab, open_notebook, run_all
-from tests.browser.test_mixer import grown, settle
+from tests.browser.labserver import (
+    finished,
+    go_dark,
+    jupyterlab,
+    open_notebook,
+    reload_notebook,
+    run_all,
+    write_notebook,
+)
+from tests.browser.screen import enlarged, grown, settle
 
 NAME = "painter.ipynb"
 INDICES = (40, 44, 16)
@@ -35,9 +42,7 @@ painter
 @pytest.fixture(scope="module")
 def page_with_painter(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("painter")
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS)], metadata=kernel)
-    nbformat.write(notebook, root / NAME)
+    write_notebook(root / NAME, CELLS)
     with jupyterlab(root) as address:
         yield address
     shutil.rmtree(root, ignore_errors=True)
@@ -84,11 +89,10 @@ def test_a_stroke_with_the_mouse_and_the_way_back(page: Any, page_with_painter: 
     np.testing.assert_array_equal(during, after, err_msg="the trace was not what the stroke became")
 
     stroke = (distance <= radius) & (labels != top)
-    scale = image.shape[0] // 64
-    large = lambda mask: mask.repeat(scale, 0).repeat(scale, 1)  # noqa: E731
     for shown in (following, painted):
         change = np.abs(shown[..., :3].astype(float) - image[..., :3]).mean(2)
-        inside, outside = change[large(stroke)].mean(), change[large(~grown(stroke, 6))].mean()
+        inside = change[enlarged(stroke, len(change))].mean()
+        outside = change[enlarged(~grown(stroke, 6), len(change))].mean()
         print(f"mean change inside the stroke {inside:.1f}, elsewhere {outside:.2f} of 255")
         assert inside > 15, "the picture did not follow"
         assert outside < inside / 10, "more than the stroke changed"
@@ -113,10 +117,7 @@ def test_a_stroke_with_the_mouse_and_the_way_back(page: Any, page_with_painter: 
     np.testing.assert_array_equal(again, dab)
 
     shown = settle(page, result)
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(1000)
-    page.reload()
-    open_notebook(page, page_with_painter, NAME, fresh=False)
+    reload_notebook(page, page_with_painter, NAME)
     np.testing.assert_array_equal(settle(page, drawn), again, err_msg="after the reload another map is shown")
     np.testing.assert_array_equal(settle(page, result), shown, err_msg="after the reload another picture is shown")
     undo(page)
@@ -126,8 +127,7 @@ def test_a_stroke_with_the_mouse_and_the_way_back(page: Any, page_with_painter: 
     page.keyboard.press("Enter")
     filled = settle(page, drawn, before)
     assert tuple(filled[1, 1, :3]) == names.palette[names.index("shoes")]
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.wait_for_timeout(1500)
+    go_dark(page)
     page.locator(".smis-panel").first.screenshot(path=shots / "painter-dark.png")
 
     undo(page)

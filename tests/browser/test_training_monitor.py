@@ -6,13 +6,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
-from tests.browser.labserver import finished, jupyterlab, open_notebook, pixels, run_all
-from tests.browser.test_mixer import settle
-from tests.browser.test_morpher import kernel
+from tests.browser.labserver import (
+    finished,
+    go_dark,
+    jupyterlab,
+    open_notebook,
+    pixels,
+    reload_notebook,
+    run_all,
+    write_notebook,
+)
+from tests.browser.screen import kernel, settle
 
 SETUP = """
 from smis import people
@@ -36,9 +43,7 @@ def status(page: Any) -> str:
 
 @pytest.mark.slow
 def test_single_steps_play_a_reload_in_the_middle_and_stop(page: Any, tmp_path: Path, shots: Path) -> None:
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, REPORT)]
-    names = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=names), tmp_path / "monitor.ipynb")
+    write_notebook(tmp_path / "monitor.ipynb", SETUP, REPORT)
     with jupyterlab(tmp_path) as address:
         open_notebook(page, address, "monitor.ipynb")
         run_all(page)
@@ -64,10 +69,7 @@ def test_single_steps_play_a_reload_in_the_middle_and_stop(page: Any, tmp_path: 
         page.get_by_role("button", name="Play").click()
         page.get_by_text("training…").wait_for()
         settle_step(page, 6)
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        page.reload()
-        open_notebook(page, address, "monitor.ipynb", fresh=False)
+        reload_notebook(page, address, "monitor.ipynb")
         page.get_by_role("button", name="Pause").wait_for()
         now = step(page)
         settle_step(page, now + 3)  # the page's timer goes on
@@ -88,8 +90,7 @@ def test_single_steps_play_a_reload_in_the_middle_and_stop(page: Any, tmp_path: 
         assert (settle(page, pictures, one) != one).any()
         page.get_by_role("button", name="logarithmic").click()
         page.set_viewport_size({"width": 1000, "height": 1000})
-        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-        page.wait_for_timeout(1500)
+        go_dark(page)
         page.locator(".smis-panel").first.screenshot(path=shots / "training-dark.png")
         page.get_by_role("button", name="Reset").click()
         page.get_by_text("Step 0 of 5,000: not started.").wait_for()

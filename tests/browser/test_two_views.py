@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
-from tests.browser.labserver import finished, jupyterlab, open_notebook, pixels, run_all
+from tests.browser.labserver import finished, jupyterlab, open_notebook, pixels, run_all, write_notebook
 from tests.browser.test_course import Deed, command, press, slide
 
 SETUP = """
@@ -45,9 +44,7 @@ def pictures(panel: Any) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", list(WIDGETS))
 def test_two_views_show_the_same(name: str, page: Any, tmp_path: Path) -> None:
     arguments, deed = WIDGETS[name]
-    cell = nbformat.v4.new_code_cell(SETUP.format(name=name, arguments=arguments))
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), tmp_path / "two.ipynb")
+    write_notebook(tmp_path / "two.ipynb", SETUP.format(name=name, arguments=arguments))
     with jupyterlab(tmp_path) as address:
         open_notebook(page, address, "two.ipynb")
         run_all(page)
