@@ -107,6 +107,15 @@ class Panel(widgets.VBox, Generic[State]):
         except Exception as error:
             self.fail(error)
 
+    def button(
+        self, word: str, icon: str, tip: str, deed: Callable[[], object], look: str = "smis-tool"
+    ) -> widgets.Button:
+        """A button that does this; `look` is its class in the page's style."""
+        button = widgets.Button(description=word, icon=icon, tooltip=tip)
+        button.add_class(look)
+        button.on_click(lambda _: self.attempt(deed))
+        return button
+
     def fail(self, error: Exception) -> None:
         """Say what went wrong, and set the controls back to the state."""
         words = ""

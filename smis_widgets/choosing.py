@@ -40,13 +40,6 @@ class Choosing(Panel[State]):
         finally:
             self._took = time.perf_counter() - begin
 
-    def button(self, word: str, icon: str, tip: str, deed: Callable[[], None]) -> widgets.Button:
-        """A button that does this."""
-        button = widgets.Button(description=word, icon=icon, tooltip=tip)
-        button.add_class("smis-tool")
-        button.on_click(lambda _: self.attempt(deed))
-        return button
-
 
 class Scenes:
     """A row of the gallery's photographs, and a field for the letter: which scene. `deed(letter)` chooses."""

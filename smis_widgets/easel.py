@@ -72,10 +72,8 @@ class Easel:
 
     # --- the map ------------------------------------------------------------------------------------------------------
     def show(self, labels: np.ndarray) -> None:
-        """Show a label map (H, W). Sends nothing when it is on the screen already."""
-        pixels = np.dstack([self.colours[labels], np.full(self.shape, 255, np.uint8)])
-        if not np.array_equal(pixels, self.map.image):
-            self.map.show(pixels)
+        """Show a label map (H, W)."""
+        self.map.show(self.colours[labels])
 
     def trace(self, mask: np.ndarray, labels: np.ndarray) -> None:
         """Show `labels` (H, W) where the mask is, and leave the rest of the map as it is on the screen."""

@@ -71,7 +71,10 @@ class Surface:
             self.widget.on_touch_start(lambda touches: on_click(*(int(v) for v in touches[0])) if touches else None)
 
     def show(self, image: np.ndarray) -> None:
-        """Show a picture: uint8 (H, W, 3) or (H, W, 4) of exactly the surface's size; ValueError otherwise."""
+        """Show a picture: uint8 (H, W, 3) or (H, W, 4) of exactly the surface's size; ValueError otherwise.
+
+        Sends nothing when it is on the screen already: sending is most of the work.
+        """
         width, height = self.size
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape not in ((height, width, 3), (height, width, 4)):
             raise ValueError(
@@ -79,8 +82,9 @@ class Surface:
             )
         if image.shape[2] == 3:
             image = np.dstack([image, np.full((height, width), 255, np.uint8)])
-        self.image = image.copy()
-        self._draw()
+        if not np.array_equal(image, self.image):
+            self.image = image.copy()
+            self._draw()
 
     def close(self) -> None:
         """Drop the canvas."""

@@ -200,9 +200,7 @@ class View:
             )
             self.panel.when(slider, partial(self._moved, name))
             self.axes.append(slider)
-        back = widgets.Button(description="Reset", icon="undo", tooltip="Everything as at the start")
-        back.add_class("smis-cg-tool")
-        back.on_click(lambda _: self.panel.attempt(self.panel.reset))
+        back = self.panel.button("Reset", "undo", "Everything as at the start", self.panel.reset, "smis-cg-tool")
         hint = note("Click a map, or move x and y with the arrow keys: the formula shows that pixel's numbers.")
         row = widgets.HBox([*self.axes, back, self.busy], layout=Layout(flex_flow="row wrap", align_items="center"))
         return widgets.VBox([row, hint])
@@ -226,10 +224,9 @@ class View:
 
     # --- the state, on the screen --------------------------------------------------------------------------------
     def show(self, pictures: Mapping[str, np.ndarray]) -> None:
-        """Put the pictures on their surfaces; what has not changed is not sent again."""
+        """Put the pictures on their surfaces."""
         for name, surface in self.surfaces.items():
-            if not np.array_equal(surface.image[..., :3], pictures[name]) or surface.image[0, 0, 3] == 0:
-                surface.show(pictures[name])
+            surface.show(pictures[name])
 
     def sync(self, state: CGNormState, maps: Maps, lines: Sequence[str], done: set[int]) -> None:
         """Set every control to what the state says."""

@@ -156,9 +156,7 @@ class ControlBoard:
         stats = frame.stats
         self.now.show(np.array(enlarge(frame.image, self.now.size)))
         self.change.show(np.array(enlarge(heat(stats["change"], stats["area"]), self.change.size)))
-        before = np.array(enlarge(stats["before"], self.before.size))
-        if not np.array_equal(self.before.image[..., :3], before) or not self.before.image.any():
-            self.before.show(before)
+        self.before.show(np.array(enlarge(stats["before"], self.before.size)))
 
     def sync(self, state: ControlState, frame: Frame) -> None:
         """Set every control to what the state says."""

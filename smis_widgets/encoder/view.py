@@ -142,15 +142,9 @@ class EncoderControls:
         labels, label_set = laboratory.samples.labels[state.scene], self.explorer.label_set
         way = stages(seen, labels, state.chosen, label_set, laboratory.config, self.stage_height)
         self.picture.show(np.array(photograph(state, frame.image, self.shown)))
-        self._update(self.stages, np.array(way.crop((0, 0, WIDTH - PICTURE, self.stage_height))))
-        self._update(self.maps, np.array(self.layers.draw(seen)))
-        self._update(self.latent, np.array(self.codes.draw(seen, laboratory.most_mu, laboratory.most_sigma)))
-
-    @staticmethod
-    def _update(surface: Surface, image: np.ndarray) -> None:
-        """Show it, unless it is there already: a poke of another class leaves most pictures as they are."""
-        if not np.array_equal(surface.image, image):
-            surface.show(image)
+        self.stages.show(np.array(way.crop((0, 0, WIDTH - PICTURE, self.stage_height))))
+        self.maps.show(np.array(self.layers.draw(seen)))
+        self.latent.show(np.array(self.codes.draw(seen, laboratory.most_mu, laboratory.most_sigma)))
 
     def sync(self, state: EncoderState, frame: Frame) -> None:
         """Set every control to what the state says."""

@@ -83,8 +83,7 @@ class GroupedConvExplorer(Panel[ConvState]):
     def show(self, frame: Frame) -> None:
         assert frame.image is not None
         for surface, picture in zip((self.view.diagram, self.view.matrix), np.hsplit(frame.image, 2), strict=True):
-            if not np.array_equal(surface.image, picture):  # sending it is most of the work
-                surface.show(picture)
+            surface.show(picture)
 
     def sync(self) -> None:
         self.done |= missions(self.state, self.times)

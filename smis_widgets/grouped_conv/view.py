@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -72,10 +72,11 @@ class View:
         self.busy, self.missions = widgets.HTML(), widgets.HTML()
         self.numbers = widgets.HTML(layout=Layout(min_height="184px"))  # so that nothing below jumps
         panel.status.layout.min_height = "42px"
-        timer = self._button(
-            "Measure", "clock-o", "Run both convolutions on this computer for 0.3 seconds", panel.measure
+        look = "smis-gc-tool"
+        timer = panel.button(
+            "Measure", "clock-o", "Run both convolutions on this computer for 0.3 seconds", panel.measure, look
         )
-        back = self._button("Reset", "undo", "The settings of the start, no unit chosen", panel.reset)
+        back = panel.button("Reset", "undo", "The settings of the start, no unit chosen", panel.reset, look)
 
         wide = Layout(width=f"{SHOWN[0]}px")
         settings = [
@@ -126,12 +127,6 @@ class View:
         )
         self.panel.when(slider, lambda value: self.panel.set(**{name: value}))
         return slider
-
-    def _button(self, word: str, icon: str, tip: str, deed: Callable[[], object]) -> widgets.Button:
-        button = widgets.Button(description=word, icon=icon, tooltip=tip)
-        button.add_class("smis-gc-tool")
-        button.on_click(lambda _: self.panel.attempt(deed))
-        return button
 
     # --- the state, on the controls ------------------------------------------------------------------------------
     def sync(self, state: ConvState, timing: Timing | None, done: set[int]) -> None:

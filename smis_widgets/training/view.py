@@ -59,7 +59,7 @@ class MonitorControls:
         self.busy = widgets.HTML(layout=Layout(min_width="110px"))
 
         self.scale = self._toggles("scale", {"linear": False, "logarithmic": True}, monitor.scale)
-        reset = self._button(
+        reset = monitor.button(
             "Reset",
             "undo",
             "Begin anew, with the rates of the start" if self.live else "Read all again, linear scale",
@@ -101,7 +101,7 @@ class MonitorControls:
         self.times = self._toggles("steps at a time", {"1": 1, "10": 10, "50": 50}, lambda _: None)
         names = (("Generator", "generator"), ("Discriminator", "discriminator"), ("Both", "both"))
         steps = [
-            self._button(word, "step-forward", f"Update {what}, then wait", partial(self._ask, phase))
+            monitor.button(word, "step-forward", f"Update {what}, then wait", partial(self._ask, phase))
             for (word, phase), what in zip(
                 names, ("the generator and the encoder only", "the discriminator only", "both networks"), strict=True
             )
@@ -157,12 +157,6 @@ class MonitorControls:
 
     def _ask(self, phase: str) -> None:
         self.monitor.ask(phase, self.times.value)
-
-    def _button(self, word: str, icon: str, tip: str, deed: Callable[[], None]) -> widgets.Button:
-        button = widgets.Button(description=word, icon=icon, tooltip=tip)
-        button.add_class("smis-tool")
-        button.on_click(lambda _: self.monitor.attempt(deed))
-        return button
 
     def _toggle(self, word: str, icon: str, tip: str, deed: Callable[[bool], None]) -> widgets.ToggleButton:
         toggle = widgets.ToggleButton(description=word, icon=icon, tooltip=tip)

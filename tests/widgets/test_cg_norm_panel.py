@@ -109,7 +109,7 @@ def test_click_and_sliders_choose_the_pixel_of_the_formula(explorer: CGNormExplo
 def test_what_has_not_changed_is_not_sent_again(explorer: CGNormExplorer, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = []
     for name, surface in explorer.view.surfaces.items():
-        monkeypatch.setattr(surface, "show", lambda image, name=name: sent.append(name))
+        monkeypatch.setattr(surface, "_draw", lambda name=name: sent.append(name))  # what goes to the browser
     explorer.switch("background")
     assert sorted(sent) == ["after", "beta", "change", "gamma"]
 

@@ -269,7 +269,7 @@ def test_only_the_pictures_that_changed_are_sent_again(explorer: EncoderExplorer
     sent: list[str] = []
     for name in ("stages", "maps", "latent"):
         surface = getattr(explorer.view, name)
-        surface.show = lambda image, name=name: sent.append(name)
+        surface._draw = lambda name=name: sent.append(name)  # what goes to the browser
     explorer.brush(1)
     explorer.poke(*inside(FACE))
     assert sent == []

@@ -83,3 +83,14 @@ def test_a_canvas_that_holds_the_keyboard_lets_go_on_tab() -> None:
         event = {"event": "key_down", "key": key, "shift_key": False, "ctrl_key": False, "meta_key": False}
         surface.widget._handle_frontend_event(None, event, [])
     assert seen == ["hidden", "visible"]
+
+
+def test_what_is_on_the_screen_is_not_sent_again(sent: list) -> None:
+    surface, image = Surface((20, 12), (40, 24)), noise(12, 20, 3)
+    surface.show(image)
+    first = len(sent)
+    surface.show(image.copy())
+    assert len(sent) == first
+    image[3, 4] ^= 255
+    surface.show(image)
+    assert len(sent) > first
