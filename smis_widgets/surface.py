@@ -2,7 +2,7 @@
 
 Four facts about ipycanvas 0.14 shape this file:
 - `put_image_data` sends (H, W, 3) arrays as lossy JPEG, and (H, W, 4) arrays as PNG of the smallest size, which takes
-  16 ms for 256 x 256 pixels. Here all goes as PNG, exact, of a quick level: 4 ms and a fifth more bytes.
+  several times as long to make. Here all goes as PNG, exact, of a quick level.
 - It draws over what is there: clear first.
 - Drawings are messages, not state. After a page reload the canvas is blank, and the kernel still believes that the
   browser knows which canvas is the current one: forget that, then draw again.
