@@ -24,7 +24,7 @@ from pygments.formatters import HtmlFormatter
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
-MATH = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?![\w$])", re.DOTALL)
+MATH = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)((?:[^$\n]|\n(?!\s*\n))+?)(?<!\s)\$(?![\w$])", re.DOTALL)
 LINK = re.compile(r"(href|src)=\"([^\"]+)\"")
 ANCHOR = re.compile(r"<a class=\"anchor-link\" [^>]*>.*?</a>")
 HEADING = re.compile(r"<h([1-6]) id=\"[^\"]*\">(.*?)</h\1>", re.DOTALL)
