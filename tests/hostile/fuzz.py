@@ -4,16 +4,13 @@ writes the table of what was tried and what survived into tests/README.md. Exit 
 from __future__ import annotations
 
 import argparse
-import re
 import resource
 import sys
 from collections import Counter, defaultdict
-from pathlib import Path
 
+from tests import section
 from tests.hostile.loaders import LOADERS, Loader, Outcome, attempt, mutated
 
-README = Path(__file__).resolve().parent.parent / "README.md"
-MARKED = re.compile(r"(<!-- hostile:begin -->\n).*?(<!-- hostile:end -->)", re.S)
 SHOWN = 3  # faults of one kind that are printed
 
 
@@ -40,8 +37,7 @@ def main() -> int:
     lines = table(chosen, found, peak)
     print("\n".join(lines))
     if not args.only:
-        text = README.read_text(encoding="utf-8")
-        README.write_text(MARKED.sub(lambda at: at[1] + "\n".join(lines) + "\n" + at[2], text), encoding="utf-8")
+        section.write("hostile", lines)
     return 1 if faults else 0
 
 
