@@ -54,7 +54,7 @@ import ipywidgets, torch
 from smis import GroupDNet, people
 from smis.datasets.paths import data_file
 from smis_widgets import Mixer
-import smis_widgets.mixer as parts
+import smis_widgets.mixer.panel as parts
 
 model = GroupDNet.load(data_file("checkpoints/people-128.safetensors"))
 test, chosen = people("test"), range(8)

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from smis_widgets.base import Frame, Refused
 from smis_widgets.cg_norm import CGNormExplorer
 from smis_widgets.controllers import Controllers
+from smis_widgets.drawing import Studio
 from smis_widgets.encoder import EncoderExplorer
 from smis_widgets.grouped_conv import GroupedConvExplorer
-from smis_widgets.mixer import Mixer
-from smis_widgets.mixing import MixerState, Studio, describe, render
-from smis_widgets.morpher import Morpher
-from smis_widgets.morphing import MorphState
-from smis_widgets.painter import Painter
+from smis_widgets.mixer.panel import Mixer
+from smis_widgets.mixer.state import MixerState, describe, render
+from smis_widgets.morpher.panel import Morpher
+from smis_widgets.morpher.state import MorphState
+from smis_widgets.painter.panel import Painter
 from smis_widgets.pictures import Picture, strip
 from smis_widgets.surface import Surface
 

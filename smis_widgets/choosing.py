@@ -15,8 +15,8 @@ from smis.labels import LabelSet
 from smis_widgets.base import Panel, Resettable
 from smis_widgets.board import PHOTO, Board, cell_style, paint
 from smis_widgets.controls import mark, numbered, typed, working
-from smis_widgets.mixing import Studio
-from smis_widgets.morph_style import MORPHER, chip_style
+from smis_widgets.drawing import Studio
+from smis_widgets.morpher.style import MORPHER, chip_style
 from smis_widgets.theme import letter
 
 State = TypeVar("State", bound=Resettable)

@@ -272,7 +272,7 @@ check.lender(lender)
 # The library computes all pairs at once. By hand for one pair, then the table:
 
 # %%
-from smis_widgets.atelier import distances
+from smis_widgets.painter.atelier import distances
 
 common = room_codes.present[A] & room_codes.present[C]
 squares = (room_codes.values[A, common] - room_codes.values[C, common]).square()
@@ -289,9 +289,9 @@ print("most like room A:", " ".join("ABCDEFGH"[n] for n in order[1:]))
 # that can be read, changed and played again:
 
 # %%
-from smis_widgets import brushes
-from smis_widgets.actions import Action
-from smis_widgets.painting import PainterState, Scenes
+from smis_widgets.painter import brushes
+from smis_widgets.painter.actions import Action
+from smis_widgets.painter.state import PainterState, Scenes
 
 bed = brushes.cut(rooms.labels[D], ROOM["bed"])
 print("cut:", bed.mask.shape, "pixels with something:", int(bed.mask.sum()))

@@ -376,8 +376,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from smis_widgets import export
-from smis_widgets.timeline import FPS, Keyframe, TimeLine
+from smis_widgets.morpher import export
+from smis_widgets.morpher.timeline import FPS, Keyframe, TimeLine
 
 line = TimeLine((Keyframe(0.0, 0.0), Keyframe(1.0, 1.0), Keyframe(1.5, 1.0), Keyframe(2.5, 0.0)), 2.5)
 moments = [k / FPS for k in range(0, 50, 2)]

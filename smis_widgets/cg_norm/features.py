@@ -23,7 +23,7 @@ from smis.layers import CGNorm
 from smis.model import GroupDNet
 from smis.neighbourhoods import Neighbourhoods
 from smis_widgets.cg_norm.state import NORMS, Block, CGNormState
-from smis_widgets.mixing import Studio
+from smis_widgets.drawing import Studio
 
 KEPT = 4  # scenes whose features stay in memory, and CG-Norms at work
 

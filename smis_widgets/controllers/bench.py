@@ -14,7 +14,7 @@ from smis.priors import CodePrior
 from smis.sheets import to_uint8
 from smis_widgets.base import Frame
 from smis_widgets.controllers.state import AXES, Choice, ControlState
-from smis_widgets.mixing import Studio
+from smis_widgets.drawing import Studio
 from smis_widgets.theme import ACCENT, letter
 
 WHOLE = "the whole image"  # what one code for everything is called

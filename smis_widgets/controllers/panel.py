@@ -17,7 +17,7 @@ from smis_widgets.controllers.bench import Bench, describe, render
 from smis_widgets.controllers.pictures import snapshot
 from smis_widgets.controllers.state import ControlState
 from smis_widgets.controllers.view import ControlBoard
-from smis_widgets.mixing import Model, Studio
+from smis_widgets.drawing import Model, Studio
 
 
 class Controllers(Choosing[ControlState]):

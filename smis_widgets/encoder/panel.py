@@ -13,11 +13,11 @@ from smis.datasets.archive import Samples
 from smis.model import GroupDNet
 from smis_widgets.base import Frame, Refused
 from smis_widgets.choosing import Choosing
+from smis_widgets.drawing import Studio
 from smis_widgets.encoder.looking import Laboratory, describe, render
 from smis_widgets.encoder.pictures import snapshot
 from smis_widgets.encoder.state import EncoderState
 from smis_widgets.encoder.view import EncoderControls
-from smis_widgets.mixing import Studio
 
 
 class EncoderExplorer(Choosing[EncoderState]):

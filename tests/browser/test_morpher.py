@@ -32,7 +32,7 @@ morpher
 """
 REPORT = """
 import json
-from smis_widgets.morph_render import codes
+from smis_widgets.morpher.render import codes
 moved = (codes(morpher.state, morpher.studio) != morpher.studio.codes.values[:1]).flatten(2).any(2)[0]
 print(json.dumps({"t": morpher.state.amount, "moved": [n for n, m in zip(morpher.state.classes, moved) if m]}))
 """

@@ -41,10 +41,10 @@ from smis.runs import RunFolder
 from smis.segmenter import Segmenter, SegmenterConfig
 from smis.training import TrainingError
 from smis_widgets import Refused
-from smis_widgets.actions import Action, map_to_text
-from smis_widgets.label_files import label_png, read_labels
-from smis_widgets.morphing import MorphState
-from smis_widgets.painting import PainterState, Scenes
+from smis_widgets.morpher.state import MorphState
+from smis_widgets.painter.actions import Action, map_to_text
+from smis_widgets.painter.label_files import label_png, read_labels
+from smis_widgets.painter.state import PainterState, Scenes
 from tests.hostile import mutations as m
 from tests.widgets.fake import LABELS, toys
 

@@ -26,7 +26,7 @@ from smis.datasets.doctor import examine
 from smis.datasets.unpack import MAX_READ, UnpackError, is_archive, unpack
 from smis.outside import MAX_JSON, MAX_PIXELS, PictureError, open_picture, parse_json
 from smis_widgets import Refused
-from smis_widgets.actions import LONGEST, Action
+from smis_widgets.painter.actions import LONGEST, Action
 from tests.hostile import mutations as m
 from tests.hostile.loaders import BY_NAME, CONFIG, LINES, LOADERS, MORPH, STATS, Loader, attempt, checkpoint, mutated
 

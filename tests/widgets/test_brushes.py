@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis_widgets import brushes
 from smis_widgets.base import Refused
-from smis_widgets.label_files import label_png, read_labels
+from smis_widgets.painter import brushes
+from smis_widgets.painter.label_files import label_png, read_labels
 from tests.widgets.fake import LABELS
 
 

@@ -15,7 +15,7 @@ from smis_widgets.base import parts
 from smis_widgets.controllers.bench import Bench, figures, made, principal_axes, render
 from smis_widgets.controllers.pictures import FULL, HEAT, heat
 from smis_widgets.controllers.state import AXES, Choice, ControlState
-from smis_widgets.mixing import Studio
+from smis_widgets.drawing import Studio
 from tests.unit.networks import shake, smoke
 from tests.widgets.fake import COAT, HAT, SHOES, FakeModel, toys
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from smis_widgets import Morpher
 from smis_widgets.base import parts
+from smis_widgets.morpher.timeline import FPS
 from smis_widgets.pictures import enlarge
-from smis_widgets.timeline import FPS
 from tests.widgets.fake import COAT, HAT, SHOES, FakeModel, colour, toys
 
 
@@ -215,13 +215,13 @@ def test_a_fault_in_the_drawing_is_shown_too(morpher: Morpher, place: str, monke
         raise ZeroDivisionError("drawing")
 
     if place == "words":  # when even the words fail, nothing but the message is left
-        monkeypatch.setattr("smis_widgets.morph_render.area", broken)
+        monkeypatch.setattr("smis_widgets.morpher.render.area", broken)
         press(morpher, "none")
     else:
         target = {
             "show": "smis_widgets.surface.Surface.show",
-            "filmstrip": "smis_widgets.morph_board.Filmstrip.sheet",
-            "chart": "smis_widgets.morph_board.Chart.draw",
+            "filmstrip": "smis_widgets.morpher.pictures.Filmstrip.sheet",
+            "chart": "smis_widgets.morpher.pictures.Chart.draw",
         }[place]
         monkeypatch.setattr(target, broken)
         press(morpher, "Morph to C")

@@ -8,9 +8,9 @@ import torch
 
 from smis.editing import slerp
 from smis_widgets import MorphState, Refused, Studio
-from smis_widgets.morph_render import codes, describe, film, render, start
-from smis_widgets.morphing import ARC
-from smis_widgets.timeline import FPS, Keyframe, TimeLine
+from smis_widgets.morpher.render import codes, describe, film, render, start
+from smis_widgets.morpher.state import ARC
+from smis_widgets.morpher.timeline import FPS, Keyframe, TimeLine
 from tests.widgets.fake import COAT, HAT, SHOES, FakeModel, colour, toys
 
 BAREFOOT = 3  # the toy without shoes

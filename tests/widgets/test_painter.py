@@ -12,10 +12,10 @@ from PIL import Image
 
 from smis_widgets import Painter
 from smis_widgets.base import Refused, parts
-from smis_widgets.lens import Lens
-from smis_widgets.painting import PainterState
+from smis_widgets.painter.lens import Lens
+from smis_widgets.painter.state import PainterState
+from smis_widgets.painter.view import TOOLS
 from smis_widgets.pictures import enlarge
-from smis_widgets.workbench import TOOLS
 from tests.widgets.fake import COAT, HAT, LABELS, SHOES, FakeModel, colour, toys
 
 NOW = datetime.datetime(2026, 1, 1)

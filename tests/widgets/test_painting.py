@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from smis_widgets import Refused
-from smis_widgets.actions import GRAMMAR, Action, map_to_text
-from smis_widgets.atelier import Atelier, describe, render
-from smis_widgets.brushes import Piece
-from smis_widgets.painting import PainterState
+from smis_widgets.painter.actions import GRAMMAR, Action, map_to_text
+from smis_widgets.painter.atelier import Atelier, describe, render
+from smis_widgets.painter.brushes import Piece
+from smis_widgets.painter.state import PainterState
 from tests.widgets.fake import COAT, HAT, SHOES, FakeModel, colour, toys
 
 BAREFOOT = 3  # the toy without shoes

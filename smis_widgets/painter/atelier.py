@@ -15,8 +15,8 @@ from smis.datasets.archive import Samples
 from smis.editing import ClassCodes
 from smis.sheets import to_uint8
 from smis_widgets.base import Frame
-from smis_widgets.mixing import Model, Studio
-from smis_widgets.painting import PainterState, Scenes
+from smis_widgets.drawing import Model, Studio
+from smis_widgets.painter.state import PainterState, Scenes
 from smis_widgets.theme import letter
 
 KEPT = 200  # images: undo shows them again at once, to the bit

@@ -1,4 +1,4 @@
-"""The mixer: per class, whose style to take; any mask; the mixed person at once. The view only: see `mixing.py`."""
+"""The mixer: per class, whose style to take; any mask; the mixed person at once. The view only: see `state.py`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from smis.datasets.archive import Samples
 from smis_widgets.base import Frame, Panel, Refused
-from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, snapshot, strip_style
+from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, strip_style
 from smis_widgets.controls import moved, numbered, typed
-from smis_widgets.mixing import MixerState, Model, Studio, describe, render
+from smis_widgets.drawing import Model, Studio
+from smis_widgets.mixer.pictures import chosen, snapshot
+from smis_widgets.mixer.state import MixerState, describe, render, start
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import saved_link, write_new
 from smis_widgets.surface import Surface
@@ -49,7 +51,7 @@ class Mixer(Panel[MixerState]):
         strict: bool = False,
     ) -> None:
         self.studio = Studio.open(model, gallery, pictures)
-        super().__init__(self.studio.start(), strict)
+        super().__init__(start(self.studio), strict)
         self.label_set = gallery.label_set
         self.rng = np.random.default_rng(seed)
         self.saved: Path | None = None
@@ -150,9 +152,9 @@ class Mixer(Panel[MixerState]):
         self.result.show(np.array(enlarge(frame.image, self.result.size)))
 
     def sync(self) -> None:
-        state, chosen = self.state, self.board.chosen(self.state)
+        state, framed = self.state, chosen(self.state)
         for place, cell in self.cells.items():
-            if place in chosen:
+            if place in framed:
                 cell.add_class("smis-on")
             else:
                 cell.remove_class("smis-on")

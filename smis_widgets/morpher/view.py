@@ -11,15 +11,15 @@ from ipywidgets import Layout
 
 from smis_widgets.board import Board, cell_style, paint
 from smis_widgets.controls import mark, put, typed
-from smis_widgets.morph_board import ROWS, WIDTH, Chart, Filmstrip, data_url, label
-from smis_widgets.morph_style import MORPHER, chip_style, gallery_style
-from smis_widgets.morphing import ARC, FILMSTRIPS, STRAIGHT, MorphState
+from smis_widgets.morpher.pictures import ROWS, WIDTH, Chart, Filmstrip, data_url, label
+from smis_widgets.morpher.state import ARC, FILMSTRIPS, STRAIGHT, MorphState
+from smis_widgets.morpher.style import MORPHER, chip_style, gallery_style
+from smis_widgets.morpher.timeline import FPS, HIGHEST, LOWEST
 from smis_widgets.surface import Surface
 from smis_widgets.theme import letter
-from smis_widgets.timeline import FPS, HIGHEST, LOWEST
 
 if TYPE_CHECKING:
-    from smis_widgets.morpher import Morpher
+    from smis_widgets.morpher.panel import Morpher
 
 SIDE = 300  # width of the morph in CSS pixels
 FINE = 160  # pictures are sent enlarged by a whole number up to this width: more would cost time on every move

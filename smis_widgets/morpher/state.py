@@ -13,8 +13,8 @@ from typing import Any
 
 from smis.outside import parse_json, shortened
 from smis_widgets.base import Refused
+from smis_widgets.morpher.timeline import HIGHEST, LOWEST, Keyframe, TimeLine
 from smis_widgets.theme import letter
-from smis_widgets.timeline import HIGHEST, LOWEST, Keyframe, TimeLine
 
 FORMAT = "smis-morph-1"
 STRAIGHT, ARC = "straight", "arc"  # the paths: `morph` and `slerp` of smis.editing

@@ -14,21 +14,21 @@ import numpy as np
 from PIL import Image
 
 from smis.datasets.archive import Samples
-from smis_widgets import paintbox
-from smis_widgets.actions import Action, map_to_text
-from smis_widgets.atelier import Atelier, describe, render
 from smis_widgets.base import Frame, Panel, Refused, problem
-from smis_widgets.brushes import Point
-from smis_widgets.easel import Easel
-from smis_widgets.hand import Hand
-from smis_widgets.label_files import label_png, read_labels
-from smis_widgets.lens import MOST, Lens
-from smis_widgets.mixing import Model
-from smis_widgets.painting import PainterState
+from smis_widgets.drawing import Model
+from smis_widgets.painter import pictures as paintbox
+from smis_widgets.painter.actions import Action, map_to_text
+from smis_widgets.painter.atelier import Atelier, describe, render
+from smis_widgets.painter.brushes import Point
+from smis_widgets.painter.easel import Easel
+from smis_widgets.painter.hand import Hand
+from smis_widgets.painter.label_files import label_png, read_labels
+from smis_widgets.painter.lens import MOST, Lens
+from smis_widgets.painter.state import PainterState
+from smis_widgets.painter.view import TOOL_KEYS, Workbench
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import saved_link, write_new
 from smis_widgets.surface import Surface
-from smis_widgets.workbench import TOOL_KEYS, Workbench
 
 SIDE = 384  # width of the easel and of the picture in CSS pixels
 

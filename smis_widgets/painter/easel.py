@@ -15,7 +15,7 @@ import numpy as np
 from ipycanvas import Canvas
 
 from smis.labels import LabelSet
-from smis_widgets.brushes import Point, runs
+from smis_widgets.painter.brushes import Point, runs
 from smis_widgets.surface import Surface, forget_current_canvas, safe_hold
 from smis_widgets.theme import ACCENT, css
 

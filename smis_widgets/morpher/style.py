@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smis_widgets.board import Board
-from smis_widgets.morph_board import ROWS, WIDTH
+from smis_widgets.morpher.pictures import ROWS, WIDTH
 from smis_widgets.theme import ACCENT, css
 
 HATCH = "repeating-linear-gradient(135deg, rgb(128 128 128 / 55%) 0 3px, transparent 3px 7px)"

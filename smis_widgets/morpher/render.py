@@ -12,8 +12,8 @@ from torch import Tensor
 from smis.editing import angles, mix, morph, slerp
 from smis.sheets import to_uint8
 from smis_widgets.base import Frame
-from smis_widgets.mixing import Studio
-from smis_widgets.morphing import ARC, MorphState
+from smis_widgets.drawing import Studio
+from smis_widgets.morpher.state import ARC, MorphState
 from smis_widgets.theme import letter
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from smis_widgets.base import Refused
-from smis_widgets.brushes import Point
+from smis_widgets.painter.brushes import Point
 
 MOST = 6  # times as large
 

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from smis.labels import LabelSet
-from smis_widgets.atelier import Atelier, describe
 from smis_widgets.board import cut_out, wrap
-from smis_widgets.painting import PainterState
+from smis_widgets.painter.atelier import Atelier, describe
+from smis_widgets.painter.state import PainterState
 from smis_widgets.pictures import enlarge
 from smis_widgets.theme import ACCENT, FAINT, TILE, css, font, letter
 

@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from smis_widgets.board import MASK, PHOTO, Board, paint, wrap
-from smis_widgets.mixing import Studio
-from smis_widgets.morphing import ARC, MorphState
+from smis_widgets.drawing import Studio
+from smis_widgets.morpher.state import ARC, MorphState
+from smis_widgets.morpher.timeline import HIGHEST, LOWEST, Keyframe, TimeLine
 from smis_widgets.pictures import enlarge
 from smis_widgets.theme import ACCENT, FAINT, INK, font, letter
-from smis_widgets.timeline import HIGHEST, LOWEST, Keyframe, TimeLine
 
 WIDTH = 819  # of the widget in CSS pixels: 9 x 91 and 13 x 63, so that most filmstrips fill it
 SHADE = (128, 128, 128, 46)  # behind what is extrapolated

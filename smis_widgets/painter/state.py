@@ -15,9 +15,9 @@ import numpy as np
 
 from smis.labels import LabelSet
 from smis.outside import parse_json, shortened
-from smis_widgets import brushes
-from smis_widgets.actions import STAMPS, Action, text_to_map
 from smis_widgets.base import Refused
+from smis_widgets.painter import brushes
+from smis_widgets.painter.actions import STAMPS, Action, text_to_map
 from smis_widgets.theme import letter
 
 FORMAT = "smis-painting-1"

@@ -1,4 +1,4 @@
-"""The morpher: from one reference's style to another's, and beyond. The view only: see `morphing.py`.
+"""The morpher: from one reference's style to another's, and beyond. The view only: see `state.py`.
 
     references, classes, path  --> MorphState --> morph_render.render --> the picture, the filmstrip
     time line, play            --> MorphState.seek(time)                  the same way
@@ -17,17 +17,17 @@ import numpy as np
 from PIL import Image
 
 from smis.datasets.archive import Samples
-from smis_widgets import export
 from smis_widgets.base import Frame, Panel, Refused
 from smis_widgets.controls import numbered, working
-from smis_widgets.mixing import Model, Studio
-from smis_widgets.morph_board import Filmstrip, snapshot
-from smis_widgets.morph_layout import MorphControls
-from smis_widgets.morph_render import describe, film, render, start
-from smis_widgets.morphing import MorphState
+from smis_widgets.drawing import Model, Studio
+from smis_widgets.morpher import export
+from smis_widgets.morpher.pictures import Filmstrip, snapshot
+from smis_widgets.morpher.render import describe, film, render, start
+from smis_widgets.morpher.state import MorphState
+from smis_widgets.morpher.timeline import FPS
+from smis_widgets.morpher.view import MorphControls
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import saved_link, write_new
-from smis_widgets.timeline import FPS
 
 MIME = {".gif": "image/gif", ".mp4": "video/mp4", ".json": "application/json"}
 

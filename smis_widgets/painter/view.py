@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from smis_widgets import paintbox
-from smis_widgets.lens import MOST, Lens
-from smis_widgets.painting import PainterState
+from smis_widgets.painter import pictures as paintbox
+from smis_widgets.painter.lens import MOST, Lens
+from smis_widgets.painter.state import PainterState
 from smis_widgets.theme import letter
 
 if TYPE_CHECKING:
-    from smis_widgets.painter import Painter
+    from smis_widgets.painter.panel import Painter
 
 TOOLS = {  # tool: its name, icon, key, and what it does
     "brush": ("Brush", "paint-brush", "b", "Drag to paint the class in hand"),

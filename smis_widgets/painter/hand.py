@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from smis_widgets import brushes
-from smis_widgets.actions import Action, rounded
 from smis_widgets.base import Refused
-from smis_widgets.brushes import Point
-from smis_widgets.easel import Easel
-from smis_widgets.painting import PainterState
+from smis_widgets.painter import brushes
+from smis_widgets.painter.actions import Action, rounded
+from smis_widgets.painter.brushes import Point
+from smis_widgets.painter.easel import Easel
+from smis_widgets.painter.state import PainterState
 from smis_widgets.theme import letter
 
 CLICKS = ("fill", "replace", "pick", "stamp")  # tools for which a press is enough
