@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,6 +59,7 @@ class Studio:
                 f"the network knows the classes {', '.join(labels.classes)}; the gallery has "
                 f"{', '.join(samples.label_set.classes)}: use the data that the network was trained on"
             )
+        labels.check(samples.labels)
         if not 1 <= len(samples) <= len(LETTERS):
             raise ValueError(f"a gallery holds 1 to {len(LETTERS)} images, got {len(samples)}")
         if pictures is not None and len(pictures) != len(samples):
@@ -65,10 +69,39 @@ class Studio:
         renderer = Renderer(model) if isinstance(model, GroupDNet) else None
         return cls(model, samples, codes, samples if pictures is None else pictures, renderer)
 
-    def decode(self, codes: Tensor, labels: Tensor) -> Tensor:
-        """As the network does. The renderer keeps what a change of some classes leaves as it was."""
+    def decode(self, codes: Tensor, labels: np.ndarray) -> np.ndarray:
+        """codes `(1, C, D, h, w)`, label map `(H, W)` -> image float32 `(3, H, W)`, as the network draws it.
+
+        Raises what the network raises, and ValueError on values that are not numbers.
+        """
+        *_, (image, _) = self.steps(codes, labels, rectangle=False)
+        return image
+
+    def steps(self, codes: Tensor, labels: np.ndarray, rectangle: bool = True) -> Iterator[tuple[np.ndarray, bool]]:
+        """The same in up to two steps, and whether the image is complete: see `Renderer.progressive`.
+
+        The renderer keeps what a change of some classes or pixels leaves as it was.
+        """
+        steps: Iterator[tuple[Tensor, bool]] | None = None
+        while True:
+            # All of PyTorch's work is in here: to wake a second thread takes longer than small work itself.
+            with self._few_threads(), torch.inference_mode():
+                if steps is None:
+                    ids = torch.from_numpy(labels.astype(np.int64))[None]  # (1, H, W)
+                    steps = self._steps(codes, ids, rectangle)
+                image, complete = next(steps)
+            pixels = image[0].numpy()
+            if not np.isfinite(pixels).all():
+                raise ValueError("the network gave values that are not numbers; its checkpoint may be damaged")
+            yield pixels, complete
+            if complete:
+                return
+
+    def _few_threads(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.renderer is None else with_sensible_threads(self.model.config)
+
+    def _steps(self, codes: Tensor, labels: Tensor, rectangle: bool) -> Iterator[tuple[Tensor, bool]]:
         if self.renderer is None:
-            return self.model.decode(codes, labels)
-        with with_sensible_threads(self.model.config):  # a second thread waits longer than it works
-            self.renderer.set_mask(labels)
-            return self.renderer(codes)
+            return iter([(self.model.decode(codes, labels), True)])
+        self.renderer.set_mask(labels)
+        return self.renderer.progressive(codes, rectangle)

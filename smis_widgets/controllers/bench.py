@@ -60,7 +60,7 @@ class Bench:
         one = self.shape[0] == 1 and len(labels) > 1
         self.controls = LabelSet(labels.name, (WHOLE,), (ACCENT,)) if one else labels
         self._axes: dict[int, Axes] = {}
-        self._pictures: OrderedDict[tuple[int, tuple[Choice, ...]], Tensor] = OrderedDict()
+        self._pictures: OrderedDict[tuple[int, tuple[Choice, ...]], np.ndarray] = OrderedDict()
 
     def start(self) -> ControlState:
         """The first scene; of its classes the largest, the first in the list (a background) left out if possible."""
@@ -117,16 +117,13 @@ class Bench:
         return codes
 
     # --- pictures ------------------------------------------------------------------------------------------------
-    def picture(self, scene: int, choices: tuple[Choice, ...]) -> Tensor:
-        """The image `(3, H, W)` in [-1, 1]. Raises what the network raises, and ValueError on NaN and infinity."""
+    def picture(self, scene: int, choices: tuple[Choice, ...]) -> np.ndarray:
+        """The image float32 `(3, H, W)` in [-1, 1]. Raises what `Studio.decode` raises."""
         key = (scene, choices)
         if key not in self._pictures:
-            labels = torch.from_numpy(self.studio.samples.labels[scene]).long()[None]
             with torch.inference_mode():
-                image = self.studio.decode(self.codes(scene, choices), labels)[0]
-            if not bool(torch.isfinite(image).all()):
-                raise ValueError("the network gave values that are not numbers; its checkpoint may be damaged")
-            self._pictures[key] = image.clamp(-1, 1)
+                image = self.studio.decode(self.codes(scene, choices), self.studio.samples.labels[scene])
+            self._pictures[key] = image.clip(-1, 1)
             while len(self._pictures) > KEPT:
                 self._pictures.popitem(last=False)
         self._pictures.move_to_end(key)
@@ -150,15 +147,15 @@ def render(state: ControlState, bench: Bench) -> Frame:
     try:
         before, now = bench.picture(state.scene, state.before), bench.picture(state.scene, state.choices)
         area = bench.area(state.scene, state.moved() or [state.chosen])
-        change = ((now - before).abs().mean(0) * 127.5).numpy()  # from [-1, 1] to 0..255
+        change = np.abs(now - before).mean(0) * 127.5  # from [-1, 1] to 0..255
         stats = {
-            "before": to_uint8(before[None])[0],
+            "before": to_uint8(before),
             "change": change,
             "area": area,
             "inside": float(change[area].mean()) if area.any() else None,
             "outside": float(change[~area].mean()) if not area.all() else None,
         }
-        return Frame(to_uint8(now[None])[0], stats)
+        return Frame(to_uint8(now), stats)
     except Exception as error:
         return Frame(None, error=error)
 

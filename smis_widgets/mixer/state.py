@@ -151,11 +151,9 @@ def render(state: MixerState, studio: Studio) -> Frame:
             for c, weight in state.blended().items():
                 # Z_c = (1 - w) Z_c^own + w Z_c^picked
                 codes[0, c] = torch.lerp(studio.codes.values[state.mask, c], codes[0, c], weight)
-            image = studio.decode(codes, torch.from_numpy(labels).long()[None])
-        if not bool(torch.isfinite(image).all()):
-            raise ValueError("the network gave values that are not numbers; its checkpoint may be damaged")
+            image = studio.decode(codes, labels)
         counts = np.bincount(labels.ravel(), minlength=len(studio.samples.label_set))
-        return Frame(to_uint8(image)[0], {"areas": tuple(float(n) / labels.size for n in counts)})
+        return Frame(to_uint8(image), {"areas": tuple(float(n) / labels.size for n in counts)})
     except Exception as error:
         return Frame(None, error=error)
 

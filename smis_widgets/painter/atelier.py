@@ -77,25 +77,13 @@ class Atelier:
             self.images.move_to_end(key)
             yield self.images[key], True
             return
-        for image, complete in self._draw(codes, torch.from_numpy(labels.astype(np.int64))[None]):
-            if not bool(torch.isfinite(image).all()):
-                raise ValueError("the network gave values that are not numbers; its checkpoint may be damaged")
-            pixels = to_uint8(image)[0]
+        for image, complete in self.studio.steps(codes, labels):
+            pixels = to_uint8(image)
             if complete:
                 self.images[key] = pixels
                 while len(self.images) > KEPT:
                     self.images.popitem(last=False)
             yield pixels, complete
-
-    def _draw(self, codes: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, bool]]:
-        renderer = self.studio.renderer
-        if renderer is None:
-            with torch.inference_mode():
-                image = self.studio.decode(codes, labels)
-            yield image, True
-        else:
-            renderer.set_mask(labels)
-            yield from renderer.progressive(codes)
 
 
 def render(state: PainterState, atelier: Atelier) -> Frame:

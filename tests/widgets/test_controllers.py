@@ -193,7 +193,7 @@ def test_the_picture_is_the_networks_own_in_any_order(bench: Bench) -> None:
     ):
         with torch.inference_mode():
             expected = bench.studio.model.decode(bench.codes(now.scene, now.choices), labels[now.scene][None])[0]
-        torch.testing.assert_close(bench.picture(now.scene, now.choices), expected.clamp(-1, 1), atol=2e-5, rtol=0)
+        np.testing.assert_allclose(bench.picture(now.scene, now.choices), expected.clamp(-1, 1), atol=2e-5, rtol=0)
 
 
 def test_change_inside_and_outside_of_the_area(panel: Controllers) -> None:
