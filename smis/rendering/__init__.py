@@ -18,7 +18,7 @@ Spectral norm divides a weight by a number that does not change any more: it is 
 """
 
 from smis.rendering.codes import CodeRenderer
-from smis.rendering.machine import keep_freed_memory, sensible_threads, with_sensible_threads
+from smis.rendering.machine import is_large, keep_freed_memory, sensible_threads, with_sensible_threads
 from smis.rendering.renderer import Renderer
 
-__all__ = ["CodeRenderer", "Renderer", "keep_freed_memory", "sensible_threads", "with_sensible_threads"]
+__all__ = ["CodeRenderer", "Renderer", "is_large", "keep_freed_memory", "sensible_threads", "with_sensible_threads"]

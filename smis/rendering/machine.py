@@ -12,14 +12,14 @@ import torch
 
 from smis.config import GroupDNetConfig
 
-__all__ = ["keep_freed_memory", "sensible_threads", "with_sensible_threads"]
+__all__ = ["is_large", "keep_freed_memory", "sensible_threads", "with_sensible_threads"]
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
 SMALL = 2**22  # numbers in the largest feature map from which on a second thread earns its keep
 
 
-def sensible_threads(config: GroupDNetConfig) -> int:
-    """How many threads to give to `torch.set_num_threads` before rendering one image of this network.
+def is_large(config: GroupDNetConfig) -> bool:
+    """Whether one image of this network is work for several threads, and one that a person waits for.
 
     Small networks spend their time between operations; there a second thread only waits.
     """
@@ -27,7 +27,14 @@ def sensible_threads(config: GroupDNetConfig) -> int:
         width * config.image_size[0] * config.image_size[1] // 4 ** sum(config.upsample[number + 1 :])
         for number, width in enumerate(config.decoder_widths)
     )
-    return 1 if largest < SMALL else max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    return largest >= SMALL
+
+
+def sensible_threads(config: GroupDNetConfig) -> int:
+    """How many threads to give to `torch.set_num_threads` before rendering one image of this network."""
+    if not is_large(config):
+        return 1
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from smis.model import GroupDNet
 from smis.neighbourhoods import Neighbourhoods
 from smis.rendering.areas import HALO, Area
 from smis.rendering.blocks import Block
+from smis.rendering.coarse import Coarse, changed
 from smis.rendering.convolutions import Convolution, Picture
 
 __all__ = ["Renderer"]
@@ -58,6 +59,9 @@ class Renderer:
         self._moved: set[int] = set()
         self._painted: Area | None = None
         self._remodelled: list[Area | None] = [None] * len(self._blocks)
+        # for coarse pictures: made when the first is asked for; and the last complete image with a coarse one of it
+        self._rough: Coarse | None = None
+        self._known: tuple[Tensor, Tensor] | None = None
 
     # -- the mask ---------------------------------------------------------------------------------------------------
 
@@ -84,6 +88,10 @@ class Renderer:
                     self._remodel(block, small, changed)
                     self._remodelled[number] = changed.hull(self._remodelled[number])
             painted = None if before is None else _differ(ids, before)
+            if before is None or painted is not None:
+                self._known = None
+                if self._rough is not None:
+                    self._rough.labels = None
             self._painted = self._painted if painted is None else painted.hull(self._painted)
             self._ids, self._labels = ids, labels.long().clone()
             self._boxes = class_boxes(self._labels, len(self.model.config.labels)).tolist()
@@ -130,7 +138,29 @@ class Renderer:
             if areas[-1] is not None:
                 self._draw(channels, areas[-1].grown(1, self.model.config.image_size))
             self._moved, self._painted, self._remodelled = set(), None, [None] * len(self._blocks)
+            self._known = None
         yield self._image(), True
+
+    def coarse(self, codes: Tensor) -> Tensor:
+        """About what a call would draw, sooner: images `(B, 3, H, W)` in [-1, 1].
+
+        While only codes move, the change alone is coarse: it is added to the last complete image. See `Coarse`.
+        Raises as a call does.
+        """
+        size = self.model.config.image_size
+        with torch.inference_mode():
+            if self._rough is None:
+                self._rough = Coarse(self.model.decoder, self._picture)
+            rough = self._rough
+            if rough.labels is None and self._ids is not None:
+                rough.set_mask(self._ids, self._labels)
+            complete = self._codes is not None and not self._moved and not any(self._remodelled)
+            if complete and self._known is None and len(self._features) > len(self._blocks):
+                self._known = self._image(), rough(self._features[rough.start], size)
+            self._note(codes)
+            self._run(range(rough.start), self._areas(), self._start())
+            image = rough(self._features[rough.start], size)
+            return image if self._known is None else changed(*self._known, image)
 
     def _note(self, codes: Tensor) -> None:
         """Which codes moved since the last complete image."""

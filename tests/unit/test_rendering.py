@@ -10,11 +10,21 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from smis.config import GroupDNetConfig
+from smis.datasets.archive import people
+from smis.datasets.paths import data_file
 from smis.layers import LEAK, CGBlock, CGNorm, one_hot, spectral_conv
 from smis.model import GroupDNet
 from smis.neighbourhoods import Neighbourhoods
 from smis.presets import PRESETS, preset
-from smis.rendering import CodeRenderer, Renderer, convolutions, sensible_threads, winograd, with_sensible_threads
+from smis.rendering import (
+    CodeRenderer,
+    Renderer,
+    convolutions,
+    is_large,
+    sensible_threads,
+    winograd,
+    with_sensible_threads,
+)
 from smis.rendering.areas import Area
 from smis.rendering.blocks import Block
 from smis.rendering.convolutions import Convolution, Picture
@@ -329,6 +339,56 @@ def test_progressive_shows_the_rectangle_first_and_may_be_abandoned(name):
         assert (last - expected).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("name", ["deepfashion", "mulnet", "cityscapes", "ade20k", "people-64"])
+def test_a_coarse_picture_costs_less_and_the_next_image_is_exact(name):
+    config = narrow(name)
+    model, (labels, edges) = lively(config), draw(config, 2, torch.Generator().manual_seed(1))
+    renderer, codes = Renderer(model), model.sample(2)
+    renderer.set_mask(labels, edges if config.instance_edges else None)
+    assert renderer.coarse(codes).shape == (2, 3, *config.image_size)  # before there is any image
+    for number in range(5):
+        if number == 2:  # another mask as well
+            labels = labels.roll(5, 1)
+            renderer.set_mask(labels, edges if config.instance_edges else None)
+        for _ in range(number % 3):  # coarse pictures that nobody completes
+            codes = codes.clone()
+            codes[:, number % config.controllers] += 0.3
+            rough = renderer.coarse(codes)
+            assert rough.abs().max() <= 1
+        image = renderer(codes)
+        expected = reference(model, codes, labels, edges if config.instance_edges else None)
+        assert (image - expected).abs().max() < 1e-5
+        # nothing moved: the coarse change is none, and the picture is the complete one
+        assert torch.equal(renderer.coarse(codes), renderer(codes))
+
+
+def test_a_coarse_picture_leaves_out_most_of_the_work():
+    model = lively(narrow("deepfashion", image_size=(128, 128), latent_size=(2, 2)))
+    renderer, codes = Renderer(model), model.sample(1)
+    renderer.set_mask(draw(model.config, 1, torch.Generator().manual_seed(1))[0])
+    everything = products(lambda: renderer(codes))
+    renderer.coarse(codes)  # from now on it knows a coarse picture of the image
+    assert products(lambda: renderer.coarse(model.sample(1))) < 0.4 * everything
+
+
+def test_a_coarse_change_is_close_to_the_change_itself():
+    model = GroupDNet.load(data_file("checkpoints/people-128.safetensors"))
+    images, labels = people("test").load(128, range(4)).tensors()
+    with torch.inference_mode():
+        before = model.encode(images, labels).values
+        after = before.clone()
+        after[:, 4] = before.roll(1, 0)[:, 4]  # another top
+        first, second = model.decode(before, labels), model.decode(after, labels)
+    renderer = Renderer(model)
+    renderer.set_mask(labels)
+    renderer(before)
+    rough = renderer.coarse(after)
+    assert (rough - second).abs().mean() < 0.5 * (first - second).abs().mean()
+    # and where nothing changes the picture stays sharp
+    still = (first - second).abs().amax(1, keepdim=True).expand_as(first) < 0.01
+    assert (rough - second).abs()[still].mean() < 0.02
+
+
 def test_images_are_the_callers_own():
     model = lively(narrow("smoke"))
     renderer, codes, labels = Renderer(model), model.sample(1), random_labels(1, 64, 64)
@@ -404,6 +464,8 @@ def test_what_does_not_fit_is_named():
 
 def test_small_networks_get_one_thread():
     assert sensible_threads(preset("people-64").model) == 1
+    assert not is_large(preset("people-128").model)
+    assert is_large(preset("deepfashion").model)
     assert sensible_threads(preset("deepfashion").model) >= 1
 
 
