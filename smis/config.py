@@ -51,6 +51,14 @@ def _fits(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
+def _finite(value: float) -> bool:
+    """Whether it is a finite number; a whole number too large for a float is none."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 IN_WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -276,7 +284,7 @@ class LossWeights:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             _require(
-                isinstance(value, (int, float)) and math.isfinite(value) and value >= 0,
+                isinstance(value, (int, float)) and _finite(value) and value >= 0,
                 f"loss weight {field.name} must be a finite number >= 0, got {value!r}",
             )
 
@@ -334,14 +342,15 @@ class TrainConfig:
             _require(isinstance(value, int) and value >= 1, f"{name} must be an integer >= 1, got {value!r}")
         for name in ("lr_generator", "lr_discriminator", "init_gain"):
             value = getattr(self, name)
-            _require(math.isfinite(value) and value > 0, f"{name} must be a finite number > 0, got {value!r}")
+            _require(_finite(value) and value > 0, f"{name} must be a finite number > 0, got {value!r}")
         for name, value in (("decay_from", self.decay_from), ("ema", self.ema), *zip(("beta1", "beta2"), self.betas)):
             _require(0 <= value <= 1, f"{name} must lie in 0..1, got {value!r}")
         _require(
             self.precision in ("fp32", "bf16", "fp16"),
             f"precision must be 'fp32', 'bf16' or 'fp16', got {self.precision!r}",
         )
-        _require(math.isfinite(self.clip) and self.clip >= 0, f"clip must be a finite number >= 0, got {self.clip!r}")
+        _require(0 <= self.seed < 2**63, f"seed must be an integer in 0..2^63-1, got {self.seed!r}")
+        _require(_finite(self.clip) and self.clip >= 0, f"clip must be a finite number >= 0, got {self.clip!r}")
         _require(self.batch_size >= 2, "batch norm needs batch_size >= 2")
         _require(
             2 <= len(self.discriminator_widths) <= MOST and all(1 <= n <= WIDEST for n in self.discriminator_widths),
@@ -366,7 +375,7 @@ class TrainConfig:
         _check_types(cls, ready)
         return cls(**ready)
 
-    def replace(self, **changes: Any) -> TrainConfig:
+    def replace(self, /, **changes: Any) -> TrainConfig:
         """A copy with other values. Dotted keys reach inside: `{"weights.kl": 0.01}`, `{"model.norm_hidden": 64}`."""
         values = self.to_dict()
         for key, value in changes.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["file_sha256", "whole_file"]
@@ -24,6 +24,9 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path beside `path` to write to. It takes the name `path` when the block ends well, and vanishes when not.
 
+    What a killed process leaves is named `NAME.PID.part`. The content reaches the disk before the name does, so that
+    a power cut leaves no half-written file behind a whole one's name either.
+
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "note.txt"
     >>> with whole_file(target) as part:
@@ -35,6 +38,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         yield part
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
         os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):  # there is none, or its folder is gone: what went wrong before says more
+            part.unlink()
+        raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -22,6 +23,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
+from smis.advice import TrainingError, advice_on_memory, calmer
 from smis.config import TrainConfig
 from smis.datasets.archive import Samples
 from smis.datasets.cache import Stream
@@ -32,6 +34,7 @@ from smis.graphs import Replayed
 from smis.layers import SpectralNorm, check_labels, init_weights
 from smis.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
 from smis.model import GroupDNet
+from smis.outside import shortened
 from smis.perceptual import PerceptualLoss
 
 __all__ = ["PHASES", "Batch", "Trainer", "TrainingError", "accelerator_for"]
@@ -41,10 +44,6 @@ PHASES = ("generator", "discriminator")
 Losses = dict[str, float]
 # images (B, 3, H, W) in [-1, 1], labels (B, H, W), noise (B, C, D, h, w), instance edges (B, H, W) or None
 Batch = tuple[Tensor, Tensor, Tensor, "Tensor | None"]
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message says why and what to change. The last saved state is intact."""
 
 
 def accelerator_for(config: TrainConfig, cpu: bool = False) -> Accelerator:
@@ -157,11 +156,16 @@ class Trainer:
                 exactly as it is. The losses of both are computed all the same.
 
         Raises:
-            TrainingError: a loss is not finite. No weight was updated, and nothing of a network not in `phases`.
+            TrainingError: a loss is not finite: no weight was updated, and nothing of a network not in `phases`. Or
+                the memory is full: then this trainer is of no use any more.
             ValueError: no phase, or one of another name.
         """
         if not phases or not set(phases) <= set(PHASES):
             raise ValueError(f"phases must be one or both of {', '.join(PHASES)}, got {phases!r}")
+        with advice_on_memory(self.config):
+            return self._step(phases)
+
+    def _step(self, phases: Collection[str]) -> Losses:
         networks = {"generator": self.model, "discriminator": self.discriminator}
         others = [network for name, network in networks.items() if name not in phases]
         # what a pass changes without a gradient: running statistics, and the vectors of spectral norm
@@ -173,9 +177,7 @@ class Trainer:
             value.copy_(before)
         if not all(map(math.isfinite, means.values())):
             raise TrainingError(
-                f"a loss is not finite at step {self.steps_done}: {means}. Nothing was updated. "
-                "Lower lr_generator or lr_discriminator, or clip the gradients (clip=1), and resume from the last "
-                "checkpoint" + ("" if self.config.precision == "fp32" else "; or train with precision=fp32")
+                f"a loss is not finite at step {self.steps_done}: {means}. Nothing was updated. {calmer(self.config)}"
             )
         if self.config.clip:
             for network in (self.model, self.discriminator):
@@ -187,6 +189,16 @@ class Trainer:
             self.opt_d.step()
         self.steps_done += 1
         return means
+
+    def check_finite(self) -> None:
+        """Raises `TrainingError` when a weight is not finite: such a state is of no use, and must not be saved."""
+        for name in ("model", "averaged", "discriminator"):
+            values = [value for value in getattr(self, name).state_dict().values() if value.is_floating_point()]
+            if not torch.stack([value.isfinite().all() for value in values]).all():
+                raise TrainingError(
+                    f"weights are not finite after step {self.steps_done} (the network {name!r}). Nothing of it was "
+                    f"saved. {calmer(self.config)}"
+                )
 
     def _gradients(
         self, images: Tensor, labels: Tensor, noise: Tensor, edges: Tensor | None = None
@@ -298,19 +310,34 @@ class Trainer:
         return parts if self.accelerator.scaler is None else {**parts, "scaler": self.accelerator.scaler}
 
     def save(self, path: Path) -> None:
-        """All that a resumed run needs, in one file, whole or not at all."""
+        """All that a resumed run needs, in one file, whole or not at all. Raises OSError as writing a file does."""
         state = {name: part.state_dict() for name, part in self._state().items()}
-        with whole_file(path) as part:
-            torch.save({"step": self.steps_done, **state}, part)
+        with whole_file(path) as part, open(part, "wb") as file:
+            try:
+                torch.save({"step": self.steps_done, **state}, file)
+            except RuntimeError as error:  # a full disk: PyTorch hides it behind an error of its own
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
     def load(self, path: Path) -> None:
-        """Raises `TrainingError` when the file is damaged or belongs to another network."""
+        """Raises `TrainingError` when the file is damaged or belongs to another network.
+
+        Then this trainer's state may be a mixture: load another file.
+        """
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            for name, part in self._state().items():
+            self._load(path)
+        except Exception as error:  # what PyTorch raises for a damaged file has many types
+            reason = shortened(error, 500) or type(error).__name__
+            raise TrainingError(f"cannot resume from {path}: {reason}") from error
+
+    def _load(self, path: Path) -> None:
+        with zipfile.ZipFile(path) as stored:
+            if broken := stored.testzip():  # PyTorch does not compare check sums
+                raise ValueError(f"its part {broken} is damaged")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        step = state["step"]
+        if type(step) is not int or step < 0:
+            raise ValueError(f"its step is {shortened(step)}")
+        for name, part in self._state().items():
+            if name != "scaler" or name in state:  # a run may go on in fp16 that began in another format
                 part.load_state_dict(state[name])
-            self.steps_done = int(state["step"])
-        except (RuntimeError, KeyError, ValueError, EOFError, OSError, TypeError) as error:
-            raise TrainingError(
-                f"cannot resume from {path}: {error}. Remove it to go on from the one before"
-            ) from error
+        self.steps_done = step

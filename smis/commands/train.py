@@ -40,6 +40,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train a preset in a run folder, or go on with the run that is there."""
+    from smis.advice import advice_on_memory
     from smis.budget import budget
     from smis.config import TrainConfig
     from smis.datasets.cache import cached
@@ -65,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
         print_values(config.to_dict())
     samples = cached(open_source(config.data, "train", size), size, progress=accelerator.is_local_main_process)
     accelerator.print(f"{len(samples)} images in {config.data}", flush=True)
-    accelerator.print(budget(config, samples, accelerator), flush=True)
+    with advice_on_memory(config):
+        accelerator.print(budget(config, samples, accelerator), flush=True)
     if args.dry_run:
         return 0
     shown = cached(open_source(config.data, "val", size), size).first(8)

@@ -11,15 +11,17 @@ folder) and the size, appears whole or not at all, and is checked when it is ope
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock
@@ -61,11 +63,12 @@ def cached(
     height, width = source.size if size is None else size
     sha = file_sha256(source.path) if isinstance(source, Archive) else source.fingerprint()
     folder = cache_dir() if root is None else Path(root)
-    folder.mkdir(parents=True, exist_ok=True)
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     entry = folder / f"{sha[:32]}-{height}x{width}"
     wanted = {"format": FORMAT, "source": sha, "size": [height, width], "count": len(source)}
     if not _is_sound(entry, wanted):
-        with FileLock(f"{entry}.lock"):
+        with _locked(entry):
             if not _is_sound(entry, wanted):  # another process may have built it meanwhile
                 _build(entry, wanted, source, progress)
     arrays = {name: np.load(entry / f"{name}.npy", mmap_mode="c") for name in _meta(entry)["arrays"]}
@@ -123,6 +126,28 @@ def _length_and_crc(path: Path, expected: int) -> list[int]:
     return [length, crc]
 
 
+@contextmanager
+def _locked(entry: Path) -> Iterator[None]:
+    lock = FileLock(f"{entry}.lock")
+    with _writing(entry.parent):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """A full disk or a folder that may not be written, with advice."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"cannot write the cache in {folder}: {error}. Make room, or set SMIS_CACHE to a folder on another disk"
+        ) from error
+
+
 def _build(entry: Path, wanted: dict[str, Any], source: Archive | PairedFiles, progress: bool) -> None:
     """Decode everything into a folder beside `entry`, then give it that name. Only one process does this at a time."""
     for left_over in entry.parent.glob(f"{entry.name}.*.part"):  # of a process that was killed
@@ -135,13 +160,15 @@ def _build(entry: Path, wanted: dict[str, Any], source: Archive | PairedFiles, p
             f"{free / 1e9:.1f} GB free. Make room, or set SMIS_CACHE to a folder on another disk"
         )
     part = entry.with_name(f"{entry.name}.{os.getpid()}.part")
-    part.mkdir()
     try:
+        with _writing(part.parent):
+            part.mkdir()
         arrays = _decode(part, count, (height, width), source, progress)
-        (part / "meta.json").write_text(json.dumps({**wanted, "arrays": arrays}, indent=1), encoding="utf-8")
-        if entry.exists():
-            shutil.rmtree(entry)
-        os.replace(part, entry)
+        with _writing(part.parent):
+            (part / "meta.json").write_text(json.dumps({**wanted, "arrays": arrays}, indent=1), encoding="utf-8")
+            if entry.exists():
+                shutil.rmtree(entry)
+            os.replace(part, entry)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -186,19 +213,23 @@ class _ArrayWriter:
     """An array in a .npy file, written part by part."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.file: BinaryIO = path.open("wb")
+        self.folder = path.parent.parent
         self.length, self.crc = 0, 0
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self.file, header)
-        self.file.flush()
-        self._count(path.read_bytes())
+        start = io.BytesIO()
+        np.lib.format.write_array_header_1_0(start, header)
+        with _writing(self.folder):
+            self.file = path.open("wb", buffering=0)
+        self._write(start.getvalue())
 
     def write(self, array: np.ndarray) -> None:
-        data = array.tobytes()
-        self.file.write(data)
-        self._count(data)
+        self._write(array.tobytes())
 
-    def _count(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> None:
+        with _writing(self.folder):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self.file.write(rest) :]
         self.length += len(data)
         self.crc = zlib.crc32(data, self.crc)
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import random
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +23,6 @@ from tests.unit.networks import blobs, smoke
 
 ROOT = Path(__file__).resolve().parents[2]
 
-WORKER = """
-import sys, torch
-torch.set_num_threads(1)
-from smis.runs import train
-from tests.unit.networks import blobs, smoke
-config = smoke(steps=60, tick=2)
-train(config, sys.argv[1], blobs(8), blobs(4, seed=9), resume=sys.argv[2] == "resume", progress=False)
-"""
-
 
 def run(out: Path, **options):
     config = options.pop("config", smoke(steps=4, tick=2))
@@ -45,55 +31,6 @@ def run(out: Path, **options):
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
     return GroupDNet.load(out / "model.safetensors").state_dict()
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_and_resumed_ends_with_the_same_weights(tmp_path: Path) -> None:
-    script, out = tmp_path / "worker.py", tmp_path / "killed"
-    script.write_text(WORKER)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
-    def start(folder: Path, how: str) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, script, folder, how], env=env, cwd=ROOT)
-
-    whole = start(tmp_path / "whole", "new")
-    chance, kills = random.Random(0), 0
-    for _ in range(3):
-        process = start(out, "resume" if RunFolder(out).checkpoints() else "new")
-        before = RunFolder(out).checkpoints()[:1]
-        while RunFolder(out).checkpoints()[:1] == before and process.poll() is None:
-            time.sleep(0.01)  # until it has saved something new
-        time.sleep(chance.uniform(0, 0.3))
-        kills += process.poll() is None
-        process.kill()
-        process.wait()
-    assert start(out, "resume").wait() == 0
-    assert whole.wait() == 0
-    assert kills >= 2
-    assert all(torch.equal(weights(out)[k], v) for k, v in weights(tmp_path / "whole").items())
-    assert [line["step"] for line in RunFolder(out).stats()] == list(range(2, 61, 2))
-    assert len(RunFolder(out).checkpoints()) == 2
-    assert not list(out.rglob("*.part"))
-
-
-def test_a_full_disk_stops_the_run_with_the_last_state_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(tmp_path / "whole")
-    out, real = tmp_path / "full", torch.save
-
-    def full(state, path):
-        if state["step"] > 2:
-            Path(path).write_bytes(b"half of it")
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(state, path)
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(TrainingError, match=r"No space left.*step-000002\.pt is whole: go on with --resume"):
-        run(out)
-    monkeypatch.undo()
-    assert not list(out.rglob("*.part"))
-    run(out, resume=True)
-    assert all(torch.equal(weights(out)[k], v) for k, v in weights(tmp_path / "whole").items())
-    assert [line["step"] for line in RunFolder(out).stats()] == [2, 4]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
