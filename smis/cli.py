@@ -39,6 +39,10 @@ def _message(error: Exception) -> str | None:
     """One line about an error that the user can mend; None for what must be a bug of ours."""
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRA_OF:
         return f"this needs the package {error.name!r}: pip install 'smis[{EXTRA_OF[error.name]}]'"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return (
+            f"there is not enough memory: take a smaller size, batch or network ({' '.join(str(error).split())[:200]})"
+        )
     if isinstance(error, (ValueError, OSError)) or type(error).__module__.startswith("smis."):
         return " ".join(str(error).split()) or type(error).__name__
     return None

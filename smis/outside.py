@@ -9,12 +9,22 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-__all__ = ["MAX_JSON", "MAX_PIXELS", "PictureError", "open_picture", "parse_json", "read_json", "shortened"]
+__all__ = [
+    "MAX_JSON",
+    "MAX_PIXELS",
+    "PictureError",
+    "open_picture",
+    "parse_json",
+    "read_json",
+    "read_small",
+    "shortened",
+]
 
 MAX_JSON = 16 * 2**20  # letters: a long painting session stays below a tenth
 MAX_DEPTH = 32  # lists in lists; a training run's config has 4
@@ -62,9 +72,23 @@ def parse_json(text: str | bytes) -> Any:
 
 def read_json(path: Path) -> Any:
     """The value of a JSON file; `parse_json` says what is refused."""
-    if path.stat().st_size > 4 * MAX_JSON:  # a letter has at most 4 bytes
-        raise ValueError(f"{path.stat().st_size:,} bytes of JSON, at most {MAX_JSON:,} letters are read")
-    return parse_json(path.read_text(encoding="utf-8"))
+    return parse_json(read_small(path, 4 * MAX_JSON).decode("utf-8"))  # a letter has at most 4 bytes
+
+
+def read_small(path: Path, most: int = MAX_FILE) -> bytes:
+    """The bytes of a plain file. Raises ValueError for more than `most`, and for what is no file, such as a pipe."""
+    with open(path, "rb", opener=_at_once) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is not a plain file")
+        if status.st_size > most:
+            raise ValueError(f"a file of {status.st_size:,} bytes, at most {most:,} can be read")
+        return file.read(most)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever should write into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def open_picture(source: str | os.PathLike[str] | bytes) -> Image.Image:
@@ -78,10 +102,11 @@ def open_picture(source: str | os.PathLike[str] | bytes) -> Image.Image:
         OSError: a path that cannot be read.
     """
     if not isinstance(source, bytes):
-        if (length := os.stat(source).st_size) > MAX_FILE:
-            raise PictureError(f"a file of {length:,} bytes, pictures of at most {MAX_FILE:,} can be read")
-        # In memory a length that lies reads what is there. From a file it would make room for all that it says.
-        source = Path(source).read_bytes()
+        try:
+            # In memory a length that lies reads what is there. From a file it would make room for all that it says.
+            source = read_small(Path(source))
+        except ValueError as error:
+            raise PictureError(str(error)) from None
     try:
         with Image.open(io.BytesIO(source), formats=FORMATS) as picture:
             width, height = picture.size

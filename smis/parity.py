@@ -11,7 +11,6 @@ discriminator with our image. The training pass runs end to end.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from smis.kinks import agree
 from smis.losses import feature_matching, hinge_fake, hinge_generator, hinge_real, kl_divergence
 from smis.model import GroupDNet
 from smis.official import fit, network_config, old_names, patch_discriminator
+from smis.outside import parse_json, shortened
 
 __all__ = ["TOLERANCE", "Case", "CaseError", "compare", "read_case"]
 
@@ -73,18 +73,19 @@ def read_case(path: str | os.PathLike[str]) -> Case:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-    except SafetensorError as error:
-        raise CaseError(f"{path} is not a complete safetensors file ({error})") from error
+    except (SafetensorError, ValueError, OSError) as error:  # ValueError: an empty file
+        raise CaseError(f"{path} is not a complete safetensors file ({shortened(error)})") from error
     missing = [key for key in ("dataset", "options", "grad_order") if key not in header]
     if missing or not any(name.startswith("out.") for name in tensors):
         raise CaseError(f"{path} is not a case of the authors' network: it lacks {', '.join(missing) or 'outputs'}")
     if header.get("weights", "stored") != "stored":
-        raise CaseError(f"{path} does not hold its weights: they are {header['weights']!r}, expected 'stored'")
+        stored = shortened(header["weights"])
+        raise CaseError(f"{path} does not hold its weights: they are {stored!r}, expected 'stored'")
     try:
-        options = {**json.loads(header["options"]), **json.loads(header.get("overrides", "{}"))}
-        order = {part: list(names) for part, names in json.loads(header["grad_order"]).items()}
+        options = {**parse_json(header["options"]), **parse_json(header.get("overrides", "{}"))}
+        order = {part: list(names) for part, names in parse_json(header["grad_order"]).items()}
     except (AttributeError, TypeError, ValueError) as error:
-        raise CaseError(f"{path} has a header that is not as expected: {error}") from error
+        raise CaseError(f"{path} has a header that is not as expected: {shortened(error)}") from error
     return Case(header["dataset"], options, order, tensors)
 
 
@@ -159,6 +160,12 @@ class _Run:
     def __init__(self, case: Case, tables: bool) -> None:
         self.case, self.plain = case, not tables
         self.config = network_config(case.dataset, case.options)
+        with torch.device("meta"):  # before memory is spent on networks that the file cannot fill
+            networks = GroupDNet(self.config), patch_discriminator(self.config, case.options)
+            needed = sum(value.numel() for network in networks for value in network.parameters())
+        held = sum(value.numel() for value in case.tensors.values())
+        if needed > held:
+            raise CaseError(f"the options describe networks of {needed:,} weights, the case holds {held:,} numbers")
         self.model = GroupDNet(self.config)
         self.judge = patch_discriminator(self.config, case.options)
         self.parts: dict[str, nn.Module] = {"G": self.model.decoder, "E": self.model.encoder, "D": self.judge}

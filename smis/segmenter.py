@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from smis.datasets.archive import Samples
@@ -119,7 +119,7 @@ class Segmenter(nn.Module):
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(target) as part:
-            save_file(tensors, part, metadata=header)
+            part.write_bytes(save(tensors, header))  # save_file leaves debris when it is killed
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Segmenter:
@@ -164,9 +164,10 @@ class Segmenter(nn.Module):
             )
         with safe_open(path, framework="pt") as file:
             state = {key: file.get_tensor(key).to(value.dtype) for key, value in own.items()}
+        bad = [k for k, v in state.items() if v.is_floating_point() and not torch.isfinite(v).all()]
+        if bad:
+            raise CheckpointError(f"{path} holds values that are not finite, first in {bad[0]}: the file is damaged")
         segmenter.load_state_dict(state)
-        if not all(torch.isfinite(value).all() for value in segmenter.state_dict().values()):
-            raise CheckpointError(f"{path} holds values that are not finite: the file is damaged")
         return segmenter.eval().to(device)
 
 

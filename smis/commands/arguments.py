@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import Any
 
+from smis.outside import parse_json
+
 __all__ = ["count", "hours", "print_values", "restyle", "seed", "setting"]
 
 
@@ -48,8 +50,8 @@ def setting(text: str) -> tuple[str, Any]:
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"expected KEY=VALUE, such as weights.kl=0.01, got {text!r}")
     try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
+        return key, parse_json(value)
+    except ValueError:
         return key, value
 
 

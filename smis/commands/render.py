@@ -12,6 +12,8 @@ from smis.commands.arguments import restyle, seed
 if TYPE_CHECKING:
     import numpy as np
 
+MOST = 2048  # pixels
+
 
 def add(commands: Commands) -> None:
     """Declare the command."""
@@ -39,6 +41,10 @@ def run(args: argparse.Namespace) -> int:
     for path in outputs:
         if path.suffix.lower() != ".png":
             raise ValueError(f"pictures are written as PNG, so {str(path)!r} must end in .png")
+    if args.size > MOST:
+        raise ValueError(
+            f"--size is at most {MOST} pixels, got {args.size}: the pixels are drawn several times as fine"
+        )
     if args.labels is not None and args.out.resolve() == args.labels.resolve():
         raise ValueError(f"--out and --labels must be two files, both are {args.out}")
 

@@ -39,6 +39,11 @@ def run(args: argparse.Namespace) -> int:
     from smis.segmenter import SegmenterTraining, train_segmenter
 
     device = args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros((), device=device)
+    except (AssertionError, RuntimeError) as error:
+        why = str(error).partition("\n")[0][:200]
+        raise ValueError(f"--device {device} cannot be used ({why}): auto, cpu, cuda or cuda:1 are expected") from error
     size = (args.size, args.size)
     training = SegmenterTraining(args.steps, args.batch, args.lr, seed=args.seed)
     out = args.out or data_dir() / "checkpoints" / f"segmenter-{Path(args.data).stem}-{args.size}.safetensors"

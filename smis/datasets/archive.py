@@ -31,6 +31,7 @@ FORMAT = "smis-archive-1"
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack a few bytes to gigabytes in one go
 MAX_COUNT = 10_000_000
+MAX_GROWTH = 1000  # times as large in memory as in its file: what is larger, and above a GB, is a bomb
 MAX_ENTRY = max(MAX_JSON, 4 * MAX_PIXELS)  # bytes
 
 
@@ -44,12 +45,27 @@ class Samples:
 
     Where the data tell objects of one class apart there are instance edges, too: bool (N, H, W), True where an object
     ends and another one begins.
+
+    Raises ValueError for another shape or type. Whether the ids are those of the label set is checked where they are
+    read, as it takes a look at every pixel.
     """
 
     images: np.ndarray
     labels: np.ndarray
     label_set: LabelSet
     edges: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        images, labels, edges = self.images, self.labels, self.edges
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+            raise ValueError(f"images must be RGB, uint8 (N, H, W, 3); got {images.dtype} {images.shape}")
+        if labels.shape != images.shape[:3] or not np.issubdtype(labels.dtype, np.integer):
+            raise ValueError(
+                f"label maps must hold a class id a pixel, integers {images.shape[:3]}; got {labels.dtype} "
+                f"{labels.shape}. Colours become ids by `smis doctor data FOLDER --fix OUT`"
+            )
+        if edges is not None and (edges.shape != labels.shape or edges.dtype != bool):
+            raise ValueError(f"edges must be bool {labels.shape}; got {edges.dtype} {edges.shape}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -106,6 +122,12 @@ class Archive:
         """All samples (or those named) in memory; `size` a height that divides the archive's: images are box-averaged
         and labels take the majority of each block."""
         chosen = range(len(self)) if indices is None else indices
+        height, width = self.size if size is None else (size, size * self.size[1] // self.size[0])
+        needed = len(chosen) * height * width * 4
+        if needed > max(2**30, MAX_GROWTH * self.path.stat().st_size):
+            raise self._error(
+                f"{len(chosen):,} samples need {needed:,} bytes of memory, many times as many as the file"
+            )
         images, labels = [], []
         with self.open() as zipped:
             for index in chosen:

@@ -14,7 +14,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import threading
+import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,8 @@ __all__ = ["PUBLISHED", "DownloadError", "Published", "check_file", "download", 
 DRIVE = "https://drive.google.com"
 RETRIES = 2
 TIMEOUT = (20.0, 60.0)  # seconds to connect, and without a byte
+MOST = 20 * 10**9  # bytes of one file whose size is not known: what sends more never ends
+SLOWEST = 600.0  # seconds for half a megabyte: what is slower is stopped
 QUOTA_WORDS = ("too many users have viewed or downloaded", "quota exceeded", "download quota", "quota for this file")
 SIGN_IN_WORDS = ("accounts.google.com", "servicelogin", "you need access", "request access", "sign in")
 
@@ -160,9 +166,16 @@ def fetch(url: str, path: Path, item: Published, *, restart: bool = False, quiet
     if path.exists():
         check_file(path, item)
         return path
+    watched = _Watched(item)
     try:
-        gdown.download(url, output=str(path), quiet=quiet, resume=True, timeout=TIMEOUT, retries=RETRIES)
-    except (gdown.DownloadError, OSError, KeyError) as error:  # KeyError: an answer without Content-Type
+        options = {"timeout": TIMEOUT, "retries": RETRIES, "progress": watched, "cancel": watched.cancel}
+        with watched.watching():
+            gdown.download(url, output=str(path), quiet=quiet, resume=True, use_cookies=False, **options)
+    except DownloadError:
+        for part in _parts(path) if watched.too_long else ():
+            part.unlink()
+        raise
+    except (gdown.DownloadError, gdown.DownloadCancelled, OSError, KeyError) as error:  # KeyError: no Content-Type
         raise _explain(error, item) from error
     try:
         check_file(path, item)
@@ -170,6 +183,39 @@ def fetch(url: str, path: Path, item: Published, *, restart: bool = False, quiet
         path.unlink(missing_ok=True)
         raise
     return path
+
+
+class _Watched:
+    """Watches over gdown while it fetches: stops what is longer than it may be, and what drips."""
+
+    def __init__(self, item: Published) -> None:
+        self.item, self.too_long = item, False
+        self.cancel, self._done, self._last = threading.Event(), threading.Event(), time.monotonic()
+
+    def __call__(self, had: int, _: int | None) -> None:
+        """Called by gdown after each half megabyte."""
+        self._last = time.monotonic()
+        most = MOST if self.item.size is None else self.item.size
+        if had > most:
+            self.too_long = True
+            raise DownloadError(
+                f"{self.item.name}: {had:,} bytes, {most:,} expected: it is another file. {_by_hand(self.item)}"
+            )
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(min(1.0, SLOWEST / 4)):
+            if time.monotonic() - self._last > SLOWEST:
+                self.cancel.set()
 
 
 def _parts(path: Path) -> list[Path]:
@@ -231,8 +277,12 @@ def _explain(error: Exception, item: Published) -> DownloadError:
         what = "the server answers 403 (forbidden): its quota for this file or for you is used up, or it is not public."
     elif status == 404:
         what = "the server answers 404: the file is not there any more."
+    elif status is not None and 300 <= status < 400:
+        what = "the server leads from one address to the next without end. Try again later."
     elif status is not None:
         what = f"the server answers {status}. Try again later."
+    elif "cancelled" in text:
+        what = f"the server takes over {SLOWEST:g} s for half a megabyte. What came is kept: run the command again."
     elif "incomplete" in text:
         what = f"the connection ended early ({text.split('. The')[0]}). What came is kept: run the same command again."
     elif "byte range" in text:

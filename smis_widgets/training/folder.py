@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from smis.config import TrainConfig
-from smis.outside import read_json
+from smis.outside import PictureError, open_picture, read_json
 from smis.runs import RunFolder
 from smis_widgets.training.state import Progress
 
@@ -45,9 +45,7 @@ class WatchedRun:
         if not (path / "config.json").is_file():
             return self._once(("none",), Progress(doing=f"waiting for a run in {path}", moving=True))
         stats = path / "stats.jsonl"
-        sheets = {
-            (sheet.name, sheet.stat().st_mtime_ns): sheet for sheet in sorted((path / "samples").glob("step-*.png"))
-        }
+        sheets = dict(self._sheets())
         stamp = (stats.stat().st_mtime_ns, stats.stat().st_size) if stats.is_file() else ()
         seen = (stamp, tuple(sheets))
         if seen == self._seen:
@@ -82,6 +80,15 @@ class WatchedRun:
     def close(self) -> None:
         """Nothing to let go of."""
 
+    def _sheets(self) -> Iterator[tuple[tuple[str, int], Path]]:
+        """Each sheet by its name and when it was written. What has another name than training gives is left out."""
+        for sheet in sorted((self.folder.path / "samples").glob("step-*.png")):
+            try:
+                int(sheet.name[5:-4])
+                yield (sheet.name, sheet.stat().st_mtime_ns), sheet
+            except (ValueError, FileNotFoundError):  # removed at this very moment
+                continue
+
     def _once(self, seen: tuple[object, ...], progress: Progress) -> Progress:
         if seen != self._seen:
             self._seen, self._progress = seen, progress
@@ -99,8 +106,12 @@ class WatchedRun:
     def _read_sheet(self, sheet: Path) -> np.ndarray:
         """The first three rows of a sheet, uint8 (3, N, H, W, 3): images, label maps, reconstructions."""
         height, width = self.image_size
-        with Image.open(sheet) as opened:
-            pixels = np.array(opened.convert("RGB"))
+        try:
+            pixels = np.array(open_picture(sheet).convert("RGB"))
+        except PictureError as error:
+            raise ValueError(
+                f"{sheet} is no sheet of samples: {error}. Remove it, or watch the folder of one run only"
+            ) from error
         count = pixels.shape[1] // (width + GAP)
         if count < 1 or pixels.shape[0] < 3 * (height + GAP):
             raise ValueError(

@@ -18,6 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=20_000, help="hostile files, shared out among the loaders")
     parser.add_argument("--only", default="", help="loaders whose name contains this; the README is left as it is")
+    parser.add_argument("--seed", type=int, default=0, help="other numbers give other files (default: 0)")
     args = parser.parse_args()
     chosen = [loader for loader in LOADERS if args.only in loader.name]
     found: dict[str, list[Outcome]] = {loader.name: [] for loader in chosen}
@@ -25,16 +26,16 @@ def main() -> int:
     for case in range(args.cases):
         loader = chosen[case % len(chosen)]
         number = case // len(chosen)
-        kind, data = mutated(loader, number)
+        kind, data = mutated(loader, number, args.seed)
         outcome = attempt(loader, data)
         found[loader.name].append(outcome)
         if not outcome.survived:
             key = f"{loader.name}: {outcome.verdict[:40]}"
             faults[key] += 1
             if faults[key] <= SHOWN:
-                print(f"{loader.name}, number {number}, {kind}: {outcome.verdict}", flush=True)
+                print(f"{loader.name}, seed {args.seed}, number {number}, {kind}: {outcome.verdict}", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (20 if sys.platform != "darwin" else 30)
-    lines = table(chosen, found, peak)
+    lines = [f"Seed {args.seed}, {len(chosen)} loaders.", "", *table(chosen, found, peak)]
     print("\n".join(lines))
     if not args.only:
         section.write("hostile", lines)

@@ -1,7 +1,7 @@
 """Hostile files, made in memory from a seed: the same seed gives the same bytes on every machine.
 
-`hypothesis` is no dependency of this project: what is wanted here is many damaged files of known formats, and for that
-a seeded generator a format is enough. A `Mutation` takes a sound file and a `Random`, and gives the damaged one.
+A `Mutation` takes a sound file and a `Random`, and gives the damaged one. `test_properties` has hypothesis make up
+what is not a damaged file but a strange one.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def metadata(data: bytes, random: Random) -> bytes:
 
     def change(header: dict[str, Any]) -> dict[str, Any]:
         about = header["__metadata__"]
-        key = random.choice([key for key in sorted(about) if key != "format"])
+        key = random.choice([key for key in sorted(about) if about[key][:1] in "[{"])
         return {**header, "__metadata__": {**about, key: dumped(foreign(json.loads(about[key]), random)).decode()}}
 
     return with_header(data, change)
