@@ -9,9 +9,18 @@ ONLY   ?=
 # Jupyter refuses to run as root (in a container, say) unless told that this is meant.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# Jupyter, matplotlib and our cache write into the home folder. Where that cannot be, a folder of this user stands in.
+ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
+STAND_IN := $(shell d="$${TMPDIR:-/tmp}/smis-home-$$(id -u)"; mkdir -m 700 "$$d" 2>/dev/null; [ -O "$$d" ] && [ ! -L "$$d" ] && echo "$$d")
+$(if $(STAND_IN),,$(error your home folder cannot be written, nor can one be made in /tmp: set HOME to a folder of yours))
+$(info [home] your home folder cannot be written: settings and caches go to $(STAND_IN), pip's downloads are not kept)
+export HOME := $(STAND_IN)
+export PIP_NO_CACHE_DIR := 1
+endif
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lab studio test lint unit widgets test-notebooks browser notebooks check-notebooks site lock clean
+.PHONY: help install lab studio test lint unit widgets test-notebooks browser notebooks check-notebooks site lock upgrade licences sbom audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -56,9 +65,20 @@ check-notebooks: install ## say whether the notebooks agree with their text
 site: install ## write the course as a static site into build/site
 	@$(PY) tools/site.py
 
-lock: install ## resolve requirements.lock anew from the ranges in pyproject.toml
-	@$(PY) -m pip install --quiet uv
-	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras --upgrade --quiet --custom-compile-command "make lock" -o requirements.lock
+lock: install ## write the locks anew for pyproject.toml; versions that still fit stay
+	@$(PY) -m tools.supply lock
+
+upgrade: install ## write the locks anew with the newest versions that fit
+	@$(PY) -m tools.supply upgrade
+
+licences: install ## list the licences of all that is installed in docs/licences.md
+	@$(PY) -m tools.supply licences
+
+sbom: install ## write what is installed as build/sbom.json (CycloneDX)
+	@$(PY) -m tools.supply sbom
+
+audit: install ## look up known weaknesses of the pins, search files and history for secrets (network; some minutes)
+	@$(PY) -m tools.supply audit
 
 clean: ## remove .venv and what the tools left behind
 	rm -rf .venv build dist reports *.egg-info .pytest_cache .mypy_cache .ruff_cache

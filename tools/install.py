@@ -1,9 +1,11 @@
 """Make `.venv` and install the locked set and this project into it.
 
-    python3 tools/install.py [--torch cpu]
+    python3 tools/install.py [--torch cpu] [--here]
 
 Needs nothing but Python itself, so `make` calls it on Linux and macOS, and Windows users call it by hand. A
 second call ends at once: a finished install leaves a stamp, which holds a digest of all that decides it.
+Each file that pip fetches must have one of the sha256 sums in the locks, and must be a wheel, so that nothing
+of it runs during the installation. The one exception is PyTorch's CPU build, see SECURITY.md.
 Written so that an old Python can still read it and say that it is too old.
 """
 
@@ -19,12 +21,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
-STAMP = VENV / "smis-installed.txt"
-# JupyterLab's first words would be a question about its own news, in the corner over the course.
-NO_NEWS = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}\n'
+# What PyTorch's CUDA build needs on top; PyPI's torch for Linux is that build.
+CUDA_LOCK = ROOT / "requirements-cuda.lock"
+STAMP = "smis-installed.txt"
+# JupyterLab's first words would be a question about its own news, in the corner over the course. Voila's button would
+# lead nowhere: LAB_CONFIG says why.
+OFF = """{"disabledExtensions": {
+  "@jupyterlab/apputils-extension:announcements": true, "@voila-dashboards/jupyterlab-preview": true
+}}
+"""
+LAB_CONFIG = ROOT / "tools" / "jupyter_server_config.py"
 OLDEST, NEWEST = (3, 10), (3, 13)
 # PyTorch's own index of CPU builds, used only when asked for.
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+WRONG_SUM = """a downloaded file is not the one that was tested: its sha256 sum is not in the lock (see above:
+         'Expected' is the lock's sum, 'Got' the file's). It was not installed.
+         A download that broke off, or a proxy that changes files, can be the cause: set PIP_NO_CACHE_DIR=1 and
+         run the same command again. If it stays, do not go around it: tell the maintainers which file it was."""
 
 
 def main() -> int:
@@ -35,9 +49,12 @@ def main() -> int:
         default="default",
         help="cpu: take PyTorch from its own index of CPU builds (much smaller on Linux)",
     )
+    parser.add_argument(
+        "--here", action="store_true", help="install into the environment that runs this (conda, Binder), not .venv"
+    )
     args = parser.parse_args()
     try:
-        install(args.torch)
+        install(args.torch, args.here)
     except Problem as problem:
         print(f"\ninstall: {problem}", file=sys.stderr)
         return 1
@@ -51,41 +68,66 @@ class Problem(Exception):
     """Something the user can mend; its text says how."""
 
 
-def install(torch: str) -> None:
-    """Bring `.venv` up to date with the lock and pyproject.toml; raises Problem when it cannot."""
-    python = venv_python()
-    version = python_version(python)
-    if version is None:
+def install(torch: str, here: bool = False) -> None:
+    """Bring `.venv`, or the running environment, up to date with the locks; raises Problem when it cannot."""
+    if here:
         check_this_python()
-        say(f"making .venv with Python {'.'.join(map(str, sys.version_info[:3]))}")
-        run([sys.executable, "-m", "venv", "--clear", str(VENV)], "making .venv failed")
-        version = python_version(python)
-        if version is None:
-            raise Problem(".venv was made, but its Python does not start; `make clean`, then try again")
-    elif version[:2] != sys.version_info[:2]:
-        say(f"keeping .venv with its Python {'.'.join(map(str, version))}; `make clean` first to change it")
-
+        python, prefix, version = Path(sys.executable), Path(sys.prefix), tuple(sys.version_info[:3])
+    else:
+        python, prefix, version = venv_python(), VENV, make_venv()
+    stamp = prefix / STAMP
     digest = wanted(version)
-    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == digest:
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
         return
-    if STAMP.exists():
-        STAMP.unlink()
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+    if stamp.exists():
+        stamp.unlink()
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
     say("installing the locked packages; the first time this takes some minutes")
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    pin = next(line.split()[0] for line in lines if line.startswith("torch=="))
     if torch == "cpu":
-        lines = LOCK.read_text(encoding="utf-8").splitlines()
-        pin = next(line.split()[0] for line in lines if line.startswith("torch=="))
-        run([*pip, "install", "--no-deps", "--index-url", CPU_INDEX, pin], "PyTorch's CPU build failed")
+        run([*pip, "--no-deps", "--index-url", CPU_INDEX, pin], "PyTorch's CPU build failed")
     again = "installing the packages failed: read the lines above, then run the same command again"
-    run([*pip, "install", "-r", LOCK.name], again)
-    run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", "."], again)
+    locks = ["-r", LOCK.name]
+    if sys.platform.startswith("linux") and not has_special_torch(python, pin):
+        locks += ["-r", CUDA_LOCK.name]
+    run([*pip, "--require-hashes", "--only-binary", ":all:", *locks], again)
+    run([*pip, "--no-deps", "--no-build-isolation", "-e", "."], again)
     run(
         [str(python), "-c", "import torch, jupyterlab, smis, smis_widgets"],
         "the installed packages fail to import",
     )
-    write(VENV / "etc" / "jupyter" / "labconfig" / "page_config.json", NO_NEWS)
-    write(STAMP, digest)
+    jupyter = prefix / "etc" / "jupyter"
+    write(jupyter / "labconfig" / "page_config.json", OFF)
+    write(jupyter / LAB_CONFIG.name, LAB_CONFIG.read_text(encoding="utf-8"))
+    write(stamp, digest)
     say("done")
+
+
+def make_venv() -> "tuple[int, ...]":
+    """Make `.venv` unless a working one is there; the version of its Python."""
+    version = python_version(venv_python())
+    if version is None:
+        check_this_python()
+        say(f"making .venv with Python {'.'.join(map(str, sys.version_info[:3]))}")
+        trouble = f"making .venv failed, see above: {ROOT} must be a folder that you can write to, with some GB free"
+        run([sys.executable, "-m", "venv", "--clear", str(VENV)], trouble)
+        version = python_version(venv_python())
+        if version is None:
+            raise Problem(".venv was made, but its Python does not start; `make clean`, then try again")
+    elif version[:2] != sys.version_info[:2]:
+        say(f"keeping .venv with its Python {'.'.join(map(str, version))}; `make clean` first to change it")
+    return version
+
+
+def has_special_torch(python: Path, pin: str) -> bool:
+    """Whether the locked version of torch is there as a build of its own, such as 2.13.0+cpu, which PyPI lacks."""
+    code = "import importlib.metadata; print('torch==' + importlib.metadata.version('torch'))"
+    try:
+        out = subprocess.check_output([str(python), "-c", code], stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return out.decode().startswith(pin + "+")
 
 
 def venv_python() -> Path:
@@ -132,15 +174,24 @@ def works(name: str) -> bool:
 def wanted(version: "tuple[int, ...]") -> str:
     """A digest of everything that decides what is installed."""
     digest = hashlib.sha256(repr((str(ROOT), version)).encode())
-    for file in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
+    for file in (LOCK, CUDA_LOCK, LAB_CONFIG, ROOT / "pyproject.toml", Path(__file__)):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest() + "\n"
 
 
 def run(command: "list[str]", trouble: str) -> None:
-    """Run one command in the repository; raises Problem with `trouble` when it fails."""
-    if subprocess.call(command, cwd=str(ROOT)) != 0:
-        raise Problem(trouble)
+    """Run one command in the repository; raises Problem with `trouble`, or about a wrong sum, when it fails."""
+    with subprocess.Popen(
+        command, cwd=str(ROOT), stderr=subprocess.PIPE, universal_newlines=True, errors="replace"
+    ) as process:
+        assert process.stderr is not None
+        errors = ""
+        for line in process.stderr:
+            print(line, end="", file=sys.stderr, flush=True)
+            errors += line
+    if process.returncode == 0:
+        return
+    raise Problem(WRONG_SUM if "DO NOT MATCH THE HASHES" in errors else trouble)
 
 
 def write(path: Path, text: str) -> None:

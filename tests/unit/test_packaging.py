@@ -1,4 +1,4 @@
-"""pyproject.toml (ranges), the lock (pins) and environment.yml agree; the packages hold what they need."""
+"""pyproject.toml (ranges), the locks (pins, sums) and environment.yml agree; the packages hold what they need."""
 
 from __future__ import annotations
 
@@ -29,12 +29,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-LOCK_LINES = [
-    line
-    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    if line and not line.lstrip().startswith("#")
-]
-PINS = [Requirement(line) for line in LOCK_LINES]
+
+
+def read_lock(name: str) -> dict[str, list[str]]:
+    """The text of each pin of a lock, and the options that follow it: one sum in each further line."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [line.split("#")[0].split() for line in text.splitlines()]
+    entries = [(" ".join(w for w in words if not w.startswith("--")), words) for words in lines if words]
+    return {pin: [word for word in words if word.startswith("--")] for pin, words in entries}
+
+
+LOCK, CUDA_LOCK = read_lock("requirements.lock"), read_lock("requirements-cuda.lock")
+PINS = [Requirement(line) for line in LOCK]
+CUDA_PINS = [Requirement(line) for line in CUDA_LOCK]
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 SYSTEMS = {
@@ -105,9 +112,13 @@ def test_dev_is_everything() -> None:
     assert {str(requirement) for requirement in direct("dev")} == others
 
 
-def test_the_lock_has_plain_pins_only() -> None:
-    for line in LOCK_LINES:
-        assert re.fullmatch(r"[a-z0-9._-]+==[^ ;]+( ; .+)?", line), f"not a plain pin: {line}"
+@pytest.mark.parametrize("lock", [LOCK, CUDA_LOCK], ids=["requirements.lock", "requirements-cuda.lock"])
+def test_a_lock_has_plain_pins_with_their_sums(lock: dict[str, list[str]]) -> None:
+    assert lock
+    for pin, sums in lock.items():
+        assert re.fullmatch(r"[a-z0-9._-]+==[^ ;]+( ; .+)?", pin), f"not a plain pin: {pin}"
+        assert sums, f"{pin} has no sum"
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for text in sums), f"{pin}: {sums}"
 
 
 def test_the_lock_holds_for_every_build_of_torch() -> None:
@@ -116,6 +127,14 @@ def test_the_lock_holds_for_every_build_of_torch() -> None:
     names = {pin.name for pin in PINS}
     assert "torchvision" not in names
     assert not [name for name in names if re.match(r"nvidia|cuda|triton", name)]
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=NAMES)
+def test_the_cuda_lock_adds_to_the_lock_on_linux(machine: dict[str, str]) -> None:
+    added = [pin.name for pin in CUDA_PINS if applies(pin, machine)]
+    assert len(added) == len(set(added)), "pinned twice"
+    assert not set(added) & set(locked(machine)), "pinned in both locks"
+    assert bool(added) == (machine["sys_platform"] == "linux")
 
 
 def test_the_bad_ipykernel_is_out() -> None:
@@ -149,10 +168,16 @@ def test_the_environment_file() -> None:
     assert set(environment) == {"name", "channels", "dependencies"}
     assert environment["name"] == "smis"
     assert environment["channels"] == ["conda-forge", "nodefaults"]
-    python, pip, by_pip = environment["dependencies"]
+    python, pip = environment["dependencies"]
     assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python=") + ".0")
     assert pip == "pip"
-    assert by_pip == {"pip": ["-r requirements.lock", "-e ."]}, "the same pins, then this package"
+
+
+def test_conda_and_binder_take_the_lock_by_the_installer() -> None:
+    """Only it knows which locks apply and that sums are checked; pip would not check them in a mixed list."""
+    assert "\npython tools/install.py --here" in (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
+    assert sorted(path.name for path in (ROOT / ".binder").iterdir()) == ["postBuild", "runtime.txt", "start"]
+    assert "\npython tools/install.py --here\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_python_versions_are_stated_alike() -> None:
