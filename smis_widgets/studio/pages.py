@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import ipywidgets
 
 from smis import GroupDNet, people
 from smis.datasets.archive import Samples
@@ -61,3 +65,14 @@ PAGES = {
     "cg-norm": Page("CG-Norm", "How a label map scales and shifts features.", lambda: CGNormExplorer(*scene(64))),
     "training": Page("Training monitor", "Generator against discriminator, step by step.", training),
 }
+
+
+def show(name: str, home: str) -> Panel[Any] | ipywidgets.HTML:
+    """The page's widget, which saves its files in `home`; what is wrong with the data or the installation, if so."""
+    try:
+        os.chdir(home)
+        return PAGES[name].make()
+    except Exception as error:  # a traceback would show code: the page says only what to mend
+        said = html.escape(f"{type(error).__name__}: {error}")
+        where = html.escape(f'python -c "from smis_widgets.studio.pages import PAGES; PAGES[{name!r}].make()"')
+        return ipywidgets.HTML(f"<p><b>{said}</b></p><p>In a terminal, this says where: <code>{where}</code></p>")

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import psutil
 import pytest
 
 from smis_widgets.studio.pages import PAGES
-from tests.browser.labserver import ROOT, free_port
-
-
-@contextlib.contextmanager
-def studio(log: Path, home: Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """The studio's server, started in the folder `home`, and the address that it prints."""
-    command = [sys.executable, "-m", "smis_widgets.studio", "--no-browser", "--port", str(free_port())]
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)), PYTHONUNBUFFERED="1")
-    with open(log, "w") as file:
-        server = subprocess.Popen(command, env=env, cwd=home, stdout=file, stderr=subprocess.STDOUT)
-    try:
-        end = time.monotonic() + 90
-        while not (found := re.search(r"http://\S+", log.read_text())):
-            alive = time.monotonic() < end and server.poll() is None
-            assert alive, f"the studio did not start: {log.read_text()}"
-            time.sleep(0.2)
-        yield server, found[0]
-    finally:
-        server.terminate()
-        server.wait(30)
+from tests.servers.house import asked_elsewhere, new_home, studio
 
 
 def seen(page: Any) -> str:
@@ -95,11 +66,13 @@ DEEDS: dict[str, Callable[[Any], None]] = {
 
 
 @pytest.mark.slow
-def test_every_page_opens_answers_and_lets_go_of_its_kernel(page: Any, tmp_path: Path, shots: Path) -> None:
+def test_every_page_opens_answers_and_lets_go_of_its_kernel(page: Any, shots: Path) -> None:
     assert set(DEEDS) == set(PAGES)
     page.set_default_timeout(90_000)
-    with studio(tmp_path / "log.txt", tmp_path) as (server, address):
-        page.goto(address)
+    elsewhere = asked_elsewhere(page)
+    with new_home() as home, studio(home, most_pages=4) as house:
+        page.goto(f"http://127.0.0.1:{house.port}/?token={house.token}")
+        assert house.token not in page.url
         for name, one in PAGES.items():
             assert page.get_by_role("heading", name=one.title, exact=True).is_visible()
             assert page.locator(f"a[href*='{name}.ipynb'] img").evaluate("image => image.naturalWidth") > 300
@@ -122,27 +95,10 @@ def test_every_page_opens_answers_and_lets_go_of_its_kernel(page: Any, tmp_path:
         calm(page)
         page.screenshot(path=shots / "studio-training-dark.png", full_page=True)
         page.goto("about:blank")
-        kernels = lambda: psutil.Process(server.pid).children()  # noqa: E731
         end = time.monotonic() + 20
-        while kernels() and time.monotonic() < end:
+        while house.family()[1:] and time.monotonic() < end:
             time.sleep(0.2)
-        assert kernels() == [], "a kernel lives on after its page was left"
-    assert not list(tmp_path.glob("*.ipynb")), "the studio left files behind"
-
-
-def test_only_this_machine_and_only_with_the_token(tmp_path: Path) -> None:
-    with studio(tmp_path / "log.txt", tmp_path) as (server, address):
-        listening = [c.laddr.ip for c in psutil.Process(server.pid).net_connections() if c.status == "LISTEN"]
-        assert set(listening) == {"127.0.0.1"}
-        plain = f"http://{urlsplit(address).netloc}"
-        assert b"The studio" in urllib.request.urlopen(address).read()
-        for path in ("/", "/voila/render/mixer.ipynb", "/voila/tree", "/voila/api/contents/", "/?token=guess"):
-            try:
-                answer = urllib.request.urlopen(plain + path)
-            except urllib.error.HTTPError as error:
-                answer = error
-            assert "/login" in answer.url or answer.code in (403, 404), path
-            assert b"Mixer" not in answer.read()
-        for path in ("/voila/files/mixer.ipynb", "/voila/tree", "/voila/api/contents/"):
-            with pytest.raises(urllib.error.HTTPError, match=r"40[34]"):
-                urllib.request.urlopen(plain + path + "?" + urlsplit(address).query)
+        assert house.family()[1:] == [], "a kernel lives on after its page was left"
+        assert not list((home / "work").glob("*.ipynb")), "the studio left files behind"
+        assert not house.calls_out.exists(), house.calls_out.read_text()
+    assert elsewhere == [], "the pages ask other machines"

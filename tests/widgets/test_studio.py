@@ -12,8 +12,9 @@ import nbformat
 import pytest
 from PIL import Image
 
+from smis.datasets.checks import DataError
 from smis_widgets.base import Panel
-from smis_widgets.studio.pages import GALLERY, PAGES, Page
+from smis_widgets.studio.pages import GALLERY, PAGES, Page, show
 from smis_widgets.studio.server import settings, write_notebooks
 from smis_widgets.studio.start import PICTURES, start_page
 
@@ -54,7 +55,7 @@ def test_the_notebooks_make_the_widgets_and_save_at_home(tmp_path: Path) -> None
         (code,) = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
         ast.parse(code)
         assert repr(str(home)) in code
-        assert code.endswith(f"PAGES['{name}'].make()")
+        assert f"show('{name}', " in code
 
 
 def test_the_gallery_is_the_first_notebooks() -> None:
@@ -62,12 +63,24 @@ def test_the_gallery_is_the_first_notebooks() -> None:
     assert f"GALLERY = {GALLERY}" in text
 
 
-def test_the_server_shows_no_source_no_files_and_listens_here_only(tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_without_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Panel:
+        raise DataError("the file <people.npz> is gone: get it with `smis download`")
+
+    monkeypatch.setitem(PAGES, "mixer", Page("Mixer", "", broken))
+    monkeypatch.chdir(tmp_path)
+    said = show("mixer", str(tmp_path)).value
+    assert "DataError: the file &lt;people.npz&gt; is gone" in said
+    assert "Traceback" not in said
+    assert "FileNotFoundError" in show("mixer", str(tmp_path / "gone")).value
+
+
+def test_the_server_shows_no_source_and_listens_here_only(tmp_path: Path) -> None:
     config = settings(tmp_path, 8866, None)
     assert config.Voila.ip == "127.0.0.1"
     assert config.Voila.auto_token
     assert config.VoilaConfiguration.strip_sources
-    assert not any(re.fullmatch(rule, "mixer.png") for rule in config.VoilaConfiguration.file_allowlist)
+    assert not config.VoilaConfiguration.show_tracebacks
 
 
 @pytest.mark.slow
