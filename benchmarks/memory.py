@@ -2,8 +2,9 @@
 
     python benchmarks/memory.py [--interactions 2000] [--checkpoint people-64] [NAME ...]
 
-Prints the memory of the process after a tenth of the interactions, when all caches are warm, and after all of them, and
-its threads before and after.
+Memory of the process, live widgets and open comms after a tenth of the interactions, when all caches are warm, and
+after all of them; threads before and after; and what one more widget costs when its cell is run again. Without names it
+writes `benchmarks/results/memory.md`.
 """
 
 from __future__ import annotations
@@ -15,29 +16,55 @@ import multiprocessing
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import comm
 import ipywidgets
+import ipywidgets.widgets.widget
 import psutil
 
 import smis_widgets
-from smis import GroupDNet
+from smis import GroupDNet, people
 from smis.datasets.archive import world
 from smis.datasets.paths import data_file
+from smis.presets import preset
 from smis_widgets.base import Panel, Refused, parts
 
-NAMES = ("Mixer", "Morpher", "Painter", "Controllers", "EncoderExplorer", "CGNormExplorer", "GroupedConvExplorer")
+MODELS = ("Mixer", "Morpher", "Painter", "Controllers", "EncoderExplorer", "CGNormExplorer")
+NAMES = (*MODELS, "GroupedConvExplorer", "TrainingMonitor")
 WRITES = {"Save", "GIF", "MP4", "Measure"}  # buttons that write files or take long
+AGAIN = 10  # times that the cell is run again
+REPORT = Path(__file__).resolve().parent / "results" / "memory.md"
+
+
+class Moment(NamedTuple):
+    """What a process holds."""
+
+    mib: float
+    widgets: int
+    comms: int
+
+
+def now() -> Moment:
+    """Of this process, after tidying up."""
+    gc.collect()
+    comms = getattr(comm.get_comm_manager(), "comms", {})
+    live = ipywidgets.widgets.widget._instances
+    return Moment(psutil.Process().memory_info().rss / 2**20, len(live), len(comms))
 
 
 def make(name: str, checkpoint: str) -> Panel[Any]:
     """A widget on eight test images."""
     kind = getattr(smis_widgets, name)
     if name == "GroupedConvExplorer":
-        return kind()  # type: ignore[no-any-return]
+        return kind()
+    if name == "TrainingMonitor":
+        config = preset("smoke", {"weights.perceptual": 0.0, "batch_size": 2, "steps": 100_000})
+        return kind.live(config, people("test").load(64, range(8)))
     model = GroupDNet.load(data_file(f"checkpoints/{checkpoint}.safetensors"))
     size = model.config.image_size[0]
-    return kind(model, world(model.config.labels.name, "test").load(size, range(8)))  # type: ignore[no-any-return]
+    return kind(model, world(model.config.labels.name, "test").load(size, range(8)))
 
 
 def deeds(widget: Panel[Any], dice: random.Random) -> list[Callable[[], None]]:
@@ -56,19 +83,20 @@ def deeds(widget: Panel[Any], dice: random.Random) -> list[Callable[[], None]]:
     return found
 
 
-def run(name: str, checkpoint: str, interactions: int) -> tuple[float, float, int, int, int]:
-    """MiB after a tenth and after all; threads at the start and at the end; controls that were used."""
+def run(name: str, checkpoint: str, interactions: int) -> tuple[int, Moment, Moment, int, int, float]:
+    """Controls; what there is after a tenth and after all; threads at the start and at the end; MiB of one more."""
     widget, dice = make(name, checkpoint), random.Random(0)
-    possible, start, early = deeds(widget, dice), threading.active_count(), 0.0
+    possible, start, early = deeds(widget, dice), threading.active_count(), now()
     for number in range(interactions):
         with contextlib.suppress(Refused):
             dice.choice(possible)()
         if number + 1 == interactions // 10:
-            gc.collect()
-            early = psutil.Process().memory_info().rss / 2**20
-    gc.collect()
-    late = psutil.Process().memory_info().rss / 2**20
-    return early, late, start, threading.active_count(), len(possible)
+            early = now()
+    widget.reset()  # of a run that trains: it waits for the last step
+    late, threads = now(), threading.active_count()
+    for _ in range(AGAIN):
+        make(name, checkpoint)
+    return len(possible), early, late, start, threads, (now().mib - late.mib) / AGAIN
 
 
 def main() -> None:
@@ -77,12 +105,28 @@ def main() -> None:
     parser.add_argument("--interactions", type=int, default=2000)
     parser.add_argument("--checkpoint", default="people-64")
     options = parser.parse_args()
-    print(f"{options.checkpoint}, {options.interactions} random interactions")
-    print(f"{'widget':22s}{'controls':>9s}{'MiB early':>11s}{'MiB late':>10s}{'grown':>8s}{'threads':>9s}")
+    lines = [
+        "# Memory of the widgets",
+        "",
+        f"Printed by `python benchmarks/memory.py`: {options.checkpoint}, {options.interactions:,} random interactions "
+        "with all controls of each widget, in a process of its own, with no browser. `early` is after a tenth of them, "
+        "when all caches are warm, `late` after all. The last column: what one more widget costs when its cell is run "
+        "again and the old one is not closed, its network included.",
+        "",
+        "| widget | controls | MiB early | MiB late | grown | widgets | comms | threads | MiB of one more |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    print("\n".join(lines), flush=True)
     for name in options.names:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            early, late, before, after, controls = pool.apply(run, (name, options.checkpoint, options.interactions))
-        print(f"{name:22s}{controls:9d}{early:11.0f}{late:10.0f}{late - early:8.0f}{before:5d} {after:3d}", flush=True)
+            controls, early, late, start, end, more = pool.apply(run, (name, options.checkpoint, options.interactions))
+        lines.append(
+            f"| `{name}` | {controls} | {early.mib:.0f} | {late.mib:.0f} | {late.mib - early.mib:.1f} | "
+            f"{early.widgets} → {late.widgets} | {early.comms} → {late.comms} | {start} → {end} | {more:.1f} |"
+        )
+        print(lines[-1], flush=True)
+    if tuple(options.names) == NAMES:
+        REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import ipywidgets as widgets
 import numpy as np
 
-from smis_widgets.theme import STYLE
+from smis_widgets.look import STYLE
+from smis_widgets.surface import stop_holding
 
 
 class Resettable(Protocol):
@@ -82,18 +83,24 @@ class Panel(widgets.VBox, Generic[State]):
         if self._busy:
             return
         self.check_open()
+        state, frame = self.state, self.frame
         try:
-            state = change(self.state)
-            frame = self.compute(state)
-        except Exception as error:
-            frame = Frame(None, error=error)
-        if frame.error is None:
-            self.state, self.frame = state, frame
-            self.show(frame)
-        self._set_controls()
-        self.tell(self.describe() + ("" if frame.error is None else problem(frame.error)))
-        if frame.error is not None and self.strict:
-            raise frame.error
+            new = change(state)
+            drawn = self.compute(new)
+            if drawn.error is not None:
+                raise drawn.error
+            self.state, self.frame = new, drawn
+            self.show(drawn)
+            self._set_controls()
+            self.tell(self.describe())
+        except BaseException as error:  # an interrupted kernel, too, leaves nothing half done
+            if self.state is not state or self.frame is not frame:
+                self.state, self.frame = state, frame
+                with suppress(Exception):  # there may be no good picture yet
+                    self.show(frame)
+            self._say(error)
+            if self.strict or not isinstance(error, Exception):
+                raise
 
     # --- callbacks ---------------------------------------------------------------------------------------------
     def when(self, control: widgets.Widget, deed: Callable[[Any], object], trait: str = "value") -> None:
@@ -104,8 +111,10 @@ class Panel(widgets.VBox, Generic[State]):
         """Do it; an error is shown with its remedy, the state and the picture stay."""
         try:
             deed()
-        except Exception as error:
+        except BaseException as error:
             self.fail(error)
+            if not isinstance(error, Exception):
+                raise
 
     def button(
         self, word: str, icon: str, tip: str, deed: Callable[[], object], look: str = "smis-tool"
@@ -116,15 +125,11 @@ class Panel(widgets.VBox, Generic[State]):
         button.on_click(lambda _: self.attempt(deed))
         return button
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Say what went wrong, and set the controls back to the state."""
-        words = ""
-        with suppress(Exception):  # the words may fail, too; the first error is what counts
-            words = self.describe()
-        self.tell(words + problem(error))
+        self._say(error)
         if self.strict:
             raise error
-        self._set_controls()
 
     # --- for everybody -----------------------------------------------------------------------------------------
     def reset(self) -> None:
@@ -154,12 +159,25 @@ class Panel(widgets.VBox, Generic[State]):
             if isinstance(look, widgets.Widget):
                 look.close()
 
+    def _say(self, error: BaseException) -> None:
+        """Let go of what was held, set the controls to the state, and say what went wrong."""
+        self._busy = False
+        stop_holding()
+        words = ""
+        with suppress(Exception):  # the words may fail, too; the first error is what counts
+            words = self.describe()
+        with suppress(Exception):
+            self._set_controls()
+        self.tell(words + problem(error))
+
     def _set_controls(self) -> None:
-        self._busy = True
         try:
+            self._busy = True
             self.sync()
-        finally:
             self._busy = False
+        except BaseException:  # not `finally`: an interrupt right there would leave a panel that answers to nothing
+            self._busy = False
+            raise
 
     def _assemble(self, *children: widgets.Widget, style: str = "") -> None:
         self.children = (widgets.HTML(STYLE + style, layout=widgets.Layout(display="none")), *children)
@@ -173,8 +191,10 @@ def parts(box: widgets.Widget) -> list[widgets.Widget]:
     return found
 
 
-def problem(error: Exception) -> str:
+def problem(error: BaseException) -> str:
     """An error as HTML: what happened and what to do about it."""
+    if isinstance(error, KeyboardInterrupt):
+        return '<div class="smis-hint">Interrupted: this was not done, the last good picture stays. Try it again.</div>'
     text = html.escape(str(error) or "no message")
     if isinstance(error, Refused):
         return f'<div class="smis-hint">{text}</div>'

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from smis_widgets.drawing import Studio
+from smis_widgets.look import EDGE, RING
 from smis_widgets.pictures import enlarge
-from smis_widgets.theme import ACCENT, FAINT, TILE, css, font, letter
+from smis_widgets.theme import FAINT, TILE, font, letter
 
 PHOTO, MASK, CLASSES = 0, 1, 2  # rows: the photographs, the masks, then one row a class
 
@@ -96,18 +97,18 @@ def cell_style(name: str, board: Board, picture: np.ndarray) -> str:
     url = f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
     width, height = board.shown
     shift = [-(board.pitch * k + board.gap // 2) for k in range(max(board.people, CLASSES + board.classes))]
-    side, gap, cell = board.cell, board.gap // 2, f".{name} .smis-cell"
+    side, gap, cell = board.cell, board.gap // 2, f".smis-panel .{name} .smis-cell"
     rules = [
-        f"{cell} {{ width: {side}px; height: {side}px; margin: 0 {gap}px; padding: 0; flex: none; border-radius: 5px;"
-        f" background: url({url}) 0 0 / {width}px {height}px; }}",
-        f"{cell}:hover:enabled {{ box-shadow: inset 0 0 0 2px rgb(128 128 128); }}",
-        f"{cell}.smis-on, {cell}.smis-on:hover {{ box-shadow: inset 0 0 0 3px {css(ACCENT)}, inset 0 0 0 4px white; }}",
-        f"{cell}:focus-visible {{ outline: 2px dashed var(--jp-ui-font-color1, gray); outline-offset: -2px; }}",
+        f"{cell} {{ width: {side}px; height: {side}px; margin: 0 {gap}px; padding: 0; flex: none; border: 0;"
+        f" border-radius: 5px; background: url({url}) 0 0 / {width}px {height}px; }}",
+        f"{cell}:hover:enabled {{ box-shadow: inset 0 0 0 2px {EDGE}; }}",
+        f"{cell}:disabled {{ opacity: 0.5; }}",
+        f"{cell}.smis-on, {cell}.smis-on:hover:enabled {{ {RING} }}",
     ]
     for p in range(board.people):
         rules.append(f"{cell}:nth-child({p + 1}) {{ background-position-x: {shift[p]}px; }}")
     for r in range(CLASSES + board.classes):
-        rules.append(f".{name} > :nth-child({r + 1}) .smis-cell {{ background-position-y: {shift[r]}px; }}")
+        rules.append(f".smis-panel .{name} > :nth-child({r + 1}) .smis-cell {{ background-position-y: {shift[r]}px; }}")
     return "<style>" + "\n".join(rules) + "</style>"
 
 
@@ -119,8 +120,8 @@ def strip_style(name: str, images: list[np.ndarray], side: int) -> str:
         enlarge(image, (2 * side, 2 * height)).save(data, "PNG", compress_level=1)
         url = f"url(data:image/png;base64,{base64.b64encode(data.getvalue()).decode()})"
         rules.append(
-            f".{name} > .smis-cell:nth-child({n + 1}) {{ width: {side}px; height: {height}px; margin: 0; padding: 0;"
-            f" flex: none; border-radius: 5px; background: {url} 0 0 / 100% 100%; }}"
+            f".smis-panel .{name} > .smis-cell:nth-child({n + 1}) {{ width: {side}px; height: {height}px; margin: 0;"
+            f" padding: 0; flex: none; border: 0; border-radius: 5px; background: {url} 0 0 / 100% 100%; }}"
         )
     return "<style>" + "\n".join(rules) + "</style>"
 

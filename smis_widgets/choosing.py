@@ -14,9 +14,9 @@ from ipywidgets import Layout
 from smis.labels import LabelSet
 from smis_widgets.base import Panel, Resettable
 from smis_widgets.board import PHOTO, Board, cell_style, paint
-from smis_widgets.controls import mark, numbered, typed, working
+from smis_widgets.controls import cells, flag, letter_field, mark, numbered, working
 from smis_widgets.drawing import Studio
-from smis_widgets.morpher.style import MORPHER, chip_style
+from smis_widgets.look import swatches
 from smis_widgets.theme import letter
 
 State = TypeVar("State", bound=Resettable)
@@ -38,34 +38,30 @@ class Choosing(Panel[State]):
             with working(self.busy) if self._took > SLOW else nullcontext():
                 super().act(change)
         finally:
+            self.busy.value = ""
             self._took = time.perf_counter() - begin
 
 
 class Scenes:
     """A row of the gallery's photographs, and a field for the letter: which scene. `deed(letter)` chooses."""
 
-    def __init__(self, panel: Choosing[Any], studio: Studio, deed: Callable[[str], None]) -> None:
+    def __init__(self, panel: Panel[Any], studio: Studio, deed: Callable[[str], None]) -> None:
         self.board = Board(len(studio.samples), 0)
         self.scope = f"smis-{panel.model_id[:8]}"
-        self.style = MORPHER + cell_style(self.scope, self.board, paint(self.board, studio))
-        self.field = widgets.Text(
-            description="scene",
-            tooltip="Which scene: type a letter",
-            style={"description_width": "46px"},
-            layout=Layout(width="84px"),
-        )
-        self.field.add_class("smis-letter")
-        panel.when(self.field, partial(typed, deed))
-        look = {"layout": Layout(), "style": widgets.ButtonStyle()}
-        self.cells = [widgets.Button(tooltip=f"Take scene {letter(p)}", **look) for p in range(self.board.people)]
-        for p, cell in enumerate(self.cells):
-            cell.on_click(lambda _, p=p: panel.attempt(partial(deed, letter(p))))
-            cell.add_class("smis-cell")
+        self.style = cell_style(self.scope, self.board, paint(self.board, studio))
+        self.field = letter_field(panel, "scene", "Which scene: type a letter", deed, 46)
+        self.cells = cells(panel, self.board.people, lambda n: f"Take scene {letter(n)}", deed)
         layout = Layout(height=f"{self.board.pitch}px", align_items="center")
         row = widgets.HBox([self.field, widgets.HBox(self.cells)], layout=layout)
         self.box = widgets.VBox([row], layout=Layout(overflow="auto hidden", flex="none"))  # the board's row PHOTO
         self.box.add_class(self.scope)
         assert PHOTO == 0
+
+    def beside(self, *parts: widgets.Widget, width: int) -> widgets.HBox:
+        """The row with these parts at its right end, at most `width` CSS pixels wide: the top of a widget."""
+        layout = Layout(justify_content="space-between", align_items="center", flex_flow="row wrap")
+        layout.max_width, layout.width = f"{width}px", "100%"
+        return widgets.HBox([self.box, widgets.HBox(parts, layout=Layout(flex="none"))], layout=layout)
 
     def sync(self, scene: int) -> None:
         """Show which scene is chosen."""
@@ -80,16 +76,17 @@ class Scenes:
 class Chips:
     """A chip a class in the palette's colours, one of which is chosen. `deed(name)` chooses."""
 
-    def __init__(self, panel: Choosing[Any], label_set: LabelSet, deed: Callable[[str], None], tip: str) -> None:
+    def __init__(self, panel: Panel[Any], label_set: LabelSet, deed: Callable[[str], None], tip: str) -> None:
         self.scope = f"smis-chips-{panel.model_id[:8]}"
-        self.style = chip_style(self.scope, label_set.palette)
+        self.style = swatches(self.scope, "smis-chip", label_set.palette)
+        self.tips = [tip.format(name) for name in label_set.classes]
         self.chips = []
 
         def press(name: str, _: bool) -> None:  # pressing the chosen one again changes nothing
             deed(name)
 
         for name in label_set.classes:
-            chip = widgets.ToggleButton(description=name, tooltip=tip.format(name))
+            chip = widgets.ToggleButton(description=name)
             chip.add_class("smis-chip")
             panel.when(chip, partial(press, name))
             self.chips.append(chip)
@@ -97,7 +94,8 @@ class Chips:
         self.box.add_class("smis-chips").add_class(self.scope)
 
     def sync(self, chosen: int, present: tuple[bool, ...]) -> None:
-        """Show which class is chosen, and fade those that the scene does not show."""
-        for c, (chip, there) in enumerate(zip(self.chips, present, strict=True)):
+        """Show which class is chosen, and which the scene does not show."""
+        for c, (chip, tip, there) in enumerate(zip(self.chips, self.tips, present, strict=True)):
             chip.value = c == chosen
-            (chip.remove_class if there else chip.add_class)("smis-unseen")
+            chip.tooltip = tip if there else f"{tip}: this scene shows none"
+            flag(chip, not there, "smis-unseen")

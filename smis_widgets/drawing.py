@@ -14,7 +14,7 @@ from torch import Tensor
 from smis.datasets.archive import Samples
 from smis.editing import ClassCodes
 from smis.model import GroupDNet
-from smis.rendering import Renderer, with_sensible_threads
+from smis.rendering import Renderer, is_large, with_sensible_threads
 from smis_widgets.theme import LETTERS
 
 
@@ -96,6 +96,19 @@ class Studio:
             yield pixels, complete
             if complete:
                 return
+
+    @property
+    def large(self) -> bool:
+        """Whether a person waits for the network, so that a coarse picture first is welcome."""
+        return self.renderer is not None and is_large(self.model.config)
+
+    def coarse(self, codes: Tensor, labels: np.ndarray) -> np.ndarray:
+        """About what `decode` would draw, sooner: float32 `(3, H, W)`. See `Renderer.coarse`."""
+        if self.renderer is None:
+            return self.decode(codes, labels)
+        with self._few_threads(), torch.inference_mode():
+            self.renderer.set_mask(torch.from_numpy(labels.astype(np.int64))[None])
+            return self.renderer.coarse(codes)[0].numpy()
 
     def _few_threads(self) -> AbstractContextManager[None]:
         return nullcontext() if self.renderer is None else with_sensible_threads(self.model.config)

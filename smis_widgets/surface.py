@@ -12,6 +12,7 @@ Four facts about ipycanvas 0.14 shape this file:
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,17 +22,30 @@ import ipywidgets as widgets
 import numpy as np
 from ipycanvas import Canvas, hold_canvas
 from PIL import Image
+from traitlets import Unicode
 
 
 @contextmanager
 def safe_hold() -> Iterator[None]:
     """`hold_canvas()` that ends its holding mode also when the body raises."""
     hold = hold_canvas()
-    hold.__enter__()
     try:
+        hold.__enter__()
         yield
-    finally:
         hold.__exit__(None, None, None)
+    except BaseException:  # also an interrupted kernel
+        stop_holding()
+        raise
+
+
+def stop_holding() -> None:
+    """Send what is held back, and hold nothing any more: after an error, wherever it came from."""
+    manager = getattr(ipycanvas.canvas, "_CANVAS_MANAGER", None)
+    if manager is not None and getattr(manager, "_caching", False):
+        try:
+            manager.flush()
+        finally:
+            manager._caching, manager._commands_cache, manager._buffers_cache = False, [], []
 
 
 def forget_current_canvas() -> None:
@@ -41,6 +55,11 @@ def forget_current_canvas() -> None:
         manager._current_canvas = None
 
 
+def is_place(x: float | None, y: float | None) -> bool:
+    """Whether a canvas says where: while it has no size (a folded cell), a browser sends numbers that are none."""
+    return x is not None and y is not None and math.isfinite(x) and math.isfinite(y)
+
+
 def put_image(canvas: Canvas, image: np.ndarray) -> None:
     """Draw uint8 (H, W, 4) at the upper left corner, exactly."""
     opaque = bool((image[..., 3] == 255).all())
@@ -48,6 +67,12 @@ def put_image(canvas: Canvas, image: np.ndarray) -> None:
     Image.fromarray(image[..., :3] if opaque else image).save(data, "PNG", compress_level=1)
     command = ipycanvas.canvas.COMMANDS["putImageData"]  # as Canvas.put_image_data sends it
     canvas._canvas_manager.send_draw_command(canvas, command, [0, 0], [data.getvalue()])
+
+
+class NamedCanvas(Canvas):
+    """A canvas with a name for screen readers: its tool tip. The browser shows none where a description is missing."""
+
+    description = Unicode("").tag(sync=True)
 
 
 class Surface:
@@ -62,13 +87,16 @@ class Surface:
     ) -> None:
         self.size = size
         self.image = np.zeros((size[1], size[0], 4), np.uint8)
+        self._broken = False  # an error kept the image from the screen
         layout = widgets.Layout(width=f"{shown[0]}px", height=f"{shown[1]}px", flex="0 0 auto")
-        self.widget = Canvas(width=size[0], height=size[1], layout=layout)
+        self.widget = NamedCanvas(width=size[0], height=size[1], layout=layout)
         self.widget.on_client_ready(self._replay)
         self.widget.on_key_down(self._let_go)
         if on_click is not None:
-            self.widget.on_mouse_down(lambda x, y: on_click(int(x), int(y)))
-            self.widget.on_touch_start(lambda touches: on_click(*(int(v) for v in touches[0])) if touches else None)
+            self.widget.on_mouse_down(lambda x, y: on_click(int(x), int(y)) if is_place(x, y) else None)
+            self.widget.on_touch_start(
+                lambda touches: on_click(*map(int, touches[0])) if touches and is_place(*touches[0]) else None
+            )
 
     def show(self, image: np.ndarray) -> None:
         """Show a picture: uint8 (H, W, 3) or (H, W, 4) of exactly the surface's size; ValueError otherwise.
@@ -82,7 +110,7 @@ class Surface:
             )
         if image.shape[2] == 3:
             image = np.dstack([image, np.full((height, width), 255, np.uint8)])
-        if not np.array_equal(image, self.image):
+        if self._broken or not np.array_equal(image, self.image):
             self.image = image.copy()
             self._draw()
 
@@ -92,11 +120,14 @@ class Surface:
         self.widget.close()
 
     def _draw(self) -> None:
+        self._broken = True
         with safe_hold():
             self.widget.clear()
             put_image(self.widget, self.image)
+        self._broken = False
 
     def _replay(self) -> None:
+        self._broken = True
         forget_current_canvas()
         self._draw()
 

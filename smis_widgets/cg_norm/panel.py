@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 
 from PIL import Image
 
 from smis.datasets.archive import Samples
 from smis.model import GroupDNet
-from smis_widgets.base import Frame, Panel
+from smis_widgets.base import Frame
 from smis_widgets.cg_norm.features import Inside, look
 from smis_widgets.cg_norm.formula import formula
 from smis_widgets.cg_norm.pictures import tiles
@@ -17,10 +16,10 @@ from smis_widgets.cg_norm.state import CGNormState
 from smis_widgets.cg_norm.still import snapshot
 from smis_widgets.cg_norm.view import View
 from smis_widgets.cg_norm.words import describe, missions
-from smis_widgets.controls import numbered, working
+from smis_widgets.choosing import Choosing
 
 
-class CGNormExplorer(Panel[CGNormState]):
+class CGNormExplorer(Choosing[CGNormState]):
     """Look into CG-Norm: `CGNormExplorer(model, gallery)` with a trained `GroupDNet` and `Samples` of its size.
 
     Raises ValueError when the gallery does not fit the network, or the network is in training mode.
@@ -41,7 +40,7 @@ class CGNormExplorer(Panel[CGNormState]):
     # --- what one can do, by hand or from code -------------------------------------------------------------
     def scene(self, name: str) -> None:
         """Choose a scene of the gallery: `explorer.scene("C")`."""
-        self.act(lambda state: state.with_scene(numbered(name, state.scenes, "scene")))
+        self.act(lambda state: state.with_scene(self.view.scenes.number(name)))
 
     def block(self, number: int) -> None:
         """Choose a block of the decoder."""
@@ -67,6 +66,17 @@ class CGNormExplorer(Panel[CGNormState]):
         """Choose a pixel of the block's maps."""
         self.act(lambda state: state.at(x, y))
 
+    def point(self, x: int, y: int) -> None:
+        """Show the formula of another pixel, as when the mouse is there; the chosen one stays."""
+        self.check_open()
+        state, maps = self.state.at(x, y), self.frame.stats["maps"]
+        self.view.write(formula(maps, self.inside.stage(state), state), state, maps, pointed=True)
+
+    def unpoint(self) -> None:
+        """The formula of the chosen pixel again."""
+        self.check_open()
+        self.view.write(self.frame.stats["formula"], self.state, self.frame.stats["maps"])
+
     def snapshot(self, scale: int = 1) -> Image.Image:
         """The whole widget as a still picture, `scale` times as large: works with no front end."""
         if self.frame.image is None:
@@ -81,11 +91,6 @@ class CGNormExplorer(Panel[CGNormState]):
         super().close()
 
     # --- the duties of a Panel -----------------------------------------------------------------------------------
-    def act(self, change: Callable[[CGNormState], CGNormState]) -> None:
-        """As every panel, with the busy mark: a new scene is drawn by the whole network."""
-        with working(self.view.busy):
-            super().act(change)
-
     def compute(self, state: CGNormState) -> Frame:
         stage = self.inside.stage(state)
         maps = look(stage, state, self.inside.labels(state))

@@ -11,51 +11,49 @@ import ipywidgets as widgets
 import numpy as np
 from ipywidgets import Layout
 
-from smis_widgets.board import Board, cell_style, paint
 from smis_widgets.cg_norm.features import Maps
 from smis_widgets.cg_norm.pictures import FEATURES, FINE, PICTURES, SCALES, STEPS, TILE, length, stair
 from smis_widgets.cg_norm.state import NORMS, CGNormState
 from smis_widgets.cg_norm.words import MISSIONS
-from smis_widgets.controls import mark
-from smis_widgets.surface import Surface
-from smis_widgets.theme import ACCENT, css, letter
+from smis_widgets.choosing import Scenes
+from smis_widgets.controls import mark, toggle, toggles
+from smis_widgets.look import SWATCH, hint, note, swatches, tasks
+from smis_widgets.surface import Surface, is_place
+from smis_widgets.theme import ACCENT, css
 
 if TYPE_CHECKING:
     from smis_widgets.cg_norm.panel import CGNormExplorer
 
 HALF = 404  # width of a column in CSS pixels; two and a gap are as wide as four maps
+WIDTH = 2 * HALF + 16
+HINT = (
+    "What a CG-Norm does to the features of one block. Point at a map: the formula below shows that pixel's numbers; a "
+    "click keeps it. Without a mouse: Tab, and the arrow keys on channel, x and y."
+)
 ROW = 26  # height of a row of the classes
 RAMP = ", ".join(css(colour) for colour in STEPS)
 STYLE = f"""<style>
 .smis-cg small {{ font-size: 12px; line-height: 16px; color: var(--jp-ui-font-color2, inherit); }}
-.smis-cg .widget-html-content {{ line-height: 17px; }}
-.smis-cg-step.widget-button {{ padding: 0; margin: 0 2px; min-width: 0; flex: 1 1 0; line-height: 20px;
+.smis-cg .smis-step.widget-button {{ padding: 0; margin: 0 2px; min-width: 0; flex: 1 1 0; line-height: 20px;
   border-radius: 3px 3px 0 0; align-self: flex-end; background: rgb(128 128 128 / 40%);
   color: var(--jp-ui-font-color1, inherit); }}
-.smis-cg-step.widget-button.smis-on {{ background: {css(ACCENT)}; color: #111; font-weight: bold; }}
-.smis-cg-numbers {{ display: flex; font-size: 12px; text-align: center; color: var(--jp-ui-font-color2, inherit); }}
-.smis-cg-numbers span {{ flex: 1 1 0; }}
-.smis-cg-class.widget-toggle-button {{ width: 118px; height: {ROW - 4}px; line-height: {ROW - 6}px; margin: 2px 0;
-  padding: 0 6px; text-align: left; background: transparent; box-shadow: none; border-radius: 4px;
-  color: var(--jp-ui-font-color1, inherit); }}
-.smis-cg-class.widget-toggle-button:not(.mod-active) {{ text-decoration: line-through; opacity: 0.6; }}
-.smis-cg-class::before {{ content: ''; display: inline-block; width: 11px; height: 11px; border-radius: 3px;
-  margin-right: 6px; vertical-align: -1px; box-shadow: 0 0 0 1px rgb(128 128 128 / 60%); }}
-.smis-cg-class:focus-visible, .smis-cg-step:focus-visible {{
-  outline: 2px dashed var(--jp-ui-font-color1, gray); outline-offset: 1px; }}
-.smis-cg-bars {{ position: relative; height: {ROW}px; width: 280px; }}
-.smis-cg-bars i {{ position: absolute; top: 6px; height: 12px; box-sizing: border-box; }}
-.smis-cg-bars b {{ position: absolute; top: 0; height: {ROW}px; border-left: 1px solid rgb(128 128 128 / 60%); }}
-.smis-cg-bars small {{ position: absolute; top: 4px; white-space: nowrap; }}
-.smis-cg-ramp {{ height: 10px; width: 120px; display: inline-block; margin: 0 6px; vertical-align: -1px;
+.smis-cg .smis-step.widget-button.smis-on {{ background: {css(ACCENT)}; color: #111; font-weight: bold; }}
+.smis-cg .smis-numbers {{ display: flex; text-align: center; }}
+.smis-cg .smis-numbers span {{ flex: 1 1 0; }}
+.smis-cg .smis-class.widget-toggle-button {{ width: 118px; height: {ROW - 4}px; margin: 2px 0; padding: 0 6px;
+  text-align: left; }}
+.smis-cg .smis-class.widget-toggle-button:not(.mod-active) {{ text-decoration: line-through;
+  color: var(--jp-ui-font-color2, gray); }}
+.smis-cg .smis-class::before {{ {SWATCH} }}
+.smis-cg .smis-bars {{ position: relative; height: {ROW}px; width: 280px; }}
+.smis-cg .smis-bars i {{ position: absolute; top: 6px; height: 12px; box-sizing: border-box; }}
+.smis-cg .smis-bars b {{ position: absolute; top: 0; height: {ROW}px; border-left: 1px solid rgb(128 128 128 / 60%); }}
+.smis-cg .smis-bars small {{ position: absolute; top: 4px; white-space: nowrap; }}
+.smis-cg .smis-ramp {{ height: 10px; width: 120px; display: inline-block; margin: 0 6px; vertical-align: -1px;
   border-radius: 2px; background: linear-gradient(90deg, {RAMP}); }}
 .smis-cg pre {{ font-size: 13px; line-height: 20px; margin: 2px 0; white-space: pre; overflow-x: auto;
   color: var(--jp-ui-font-color0, inherit); background: transparent; }}
-.smis-cg ol {{ margin: 2px 0; padding-left: 20px; font-size: 13px; line-height: 18px; }}
-.smis-cg-tool.widget-button, .smis-cg-tool.widget-toggle-button {{ width: auto; margin-left: 0; flex: none; }}
-.smis-cg-set.widget-toggle-buttons {{ display: flex; flex-flow: row nowrap; width: auto; align-items: center; }}
-.smis-cg-set .widget-toggle-button {{ margin-bottom: 0; }}
-canvas.smis-cg-map {{ border-radius: 4px; cursor: crosshair; box-shadow: 0 0 0 1px rgb(128 128 128 / 40%); }}
+.smis-cg canvas {{ border-radius: 4px; cursor: crosshair; box-shadow: 0 0 0 1px rgb(128 128 128 / 40%); }}
 </style>"""
 
 
@@ -66,15 +64,18 @@ class View:
         self.panel, state, studio = panel, panel.state, panel.inside.studio
         self.label_set = panel.label_set
         self.scope = f"smis-{panel.model_id[:8]}"
-        self.busy, self.formula, self.missions = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        board = Board(len(studio.samples), 0, cell=44)  # eight fit into a column
-        self.style = STYLE + cell_style(self.scope, board, paint(board, studio)) + self._colours()
+        self.formula, self.missions = widgets.HTML(), widgets.HTML()
+        self.scenes = Scenes(panel, studio, panel.scene)
+        self.style = STYLE + self.scenes.style + swatches(f"{self.scope}-c", "smis-class", self.label_set.palette)
         panel.add_class("smis-cg")
 
         wide = Layout(width=f"{HALF}px", grid_gap="4px")
-        left = widgets.VBox([self._scenes(), self._steps(state), *self._norms(state)], layout=wide)
+        left = widgets.VBox([self._steps(state), *self._norms(state)], layout=wide)
         right = widgets.VBox([self._bars(state)], layout=wide)
+        back = panel.button("Reset", "undo", "Everything as at the start", panel.reset)
         self.children = (
+            hint(HINT, WIDTH),
+            self.scenes.beside(panel.busy, back, width=WIDTH),
             widgets.HBox([left, right], layout=Layout(flex_flow="row wrap", grid_gap="16px")),
             self._maps(studio.samples.labels.shape[1:]),
             self._pixel(state),
@@ -82,30 +83,18 @@ class View:
             panel.status,
             self.missions,
         )
-        self.formula.layout.min_height = "46px"
+        look = self.formula.layout
+        look.min_height, look.width, look.overflow = "62px", "100%", "auto hidden"
         panel.status.layout.min_height = "58px"
 
     # --- the parts -----------------------------------------------------------------------------------------------
-    def _scenes(self) -> widgets.VBox:
-        self.scenes = []
-        plain, bare = Layout(), widgets.ButtonStyle()
-        for number in range(self.panel.state.scenes):
-            button = widgets.Button(tooltip=f"Look at scene {letter(number)}", layout=plain, style=bare)
-            button.add_class("smis-cell")
-            button.on_click(lambda _, k=number: self.panel.attempt(partial(self.panel.scene, letter(k))))
-            self.scenes.append(button)
-        row = widgets.VBox([widgets.HBox(self.scenes)], layout=Layout(overflow="auto hidden", flex="none"))
-        row.add_class(self.scope)
-        words = "Press a scene to draw it. The features of the last four scenes are kept: the rest is quick."
-        return widgets.VBox([row, note(words)])
-
     def _steps(self, state: CGNormState) -> widgets.VBox:
         self.steps, most = [], max(block.groups for block in state.blocks)
         for block in state.blocks:
             tip = f"Block {block.number}: {block.groups} groups, maps of {block.size[0]} x {block.size[1]}"
             step = widgets.Button(description=str(block.groups), tooltip=tip)
             step.layout.height = f"{stair(block.groups, most)}px"
-            step.add_class("smis-cg-step")
+            step.add_class("smis-step")
             step.on_click(lambda _, number=block.number: self.panel.attempt(partial(self.panel.block, number)))
             self.steps.append(step)
         below = "".join(f"<span>{block.number}</span>" for block in state.blocks)
@@ -113,20 +102,13 @@ class View:
             [
                 note("Groups of gamma and beta fall from block to block. Press a step to see its block."),
                 widgets.HBox(self.steps, layout=Layout(height="84px", align_items="flex-end")),
-                widgets.HTML(f'<div class="smis-cg-numbers">{below}</div>'),
+                widgets.HTML(f'<div class="smis-note smis-numbers">{below}</div>'),
             ]
         )
 
     def _norms(self, state: CGNormState) -> list[widgets.Widget]:
         panel = self.panel
-        self.norms = widgets.ToggleButtons(
-            options=[("first", "norm_0")],
-            description="CG-Norm",
-            tooltip="Which CG-Norm of the block",
-            style={"description_width": "62px", "button_width": "auto"},
-        )
-        self.norms.add_class("smis-cg-set")
-        panel.when(self.norms, panel.norm)
+        self.norms = toggles(panel, "CG-Norm", "Which CG-Norm of the block", {"first": "norm_0"}, panel.norm)
         self.channel = widgets.IntSlider(
             min=0,
             max=state.channels - 1,
@@ -136,9 +118,8 @@ class View:
             layout=Layout(width="276px"),
         )
         panel.when(self.channel, panel.channel)
-        self.mean = widgets.ToggleButton(description="mean of group", tooltip="Means over the channels of its group")
-        self.mean.add_class("smis-cg-tool")
-        panel.when(self.mean, panel.mean)
+        tip = "Means over the channels of its group"
+        self.mean = toggle(panel, "mean of group", "", tip, panel.mean)
         return [
             self.norms,
             widgets.HBox([self.channel, self.mean]),
@@ -149,7 +130,7 @@ class View:
         self.chips = []
         for c, name in enumerate(state.classes):
             chip = widgets.ToggleButton(True, description=name, tooltip=f"Switch {name} off: its mask becomes zero")
-            chip.add_class("smis-cg-class")
+            chip.add_class("smis-class")
             self.panel.when(chip, partial(self._switched, c))
             self.chips.append(chip)
         chips = widgets.VBox(self.chips, layout=Layout(width="124px", overflow="hidden"))
@@ -176,13 +157,15 @@ class View:
         boxes = []
         for name, caption in PICTURES:
             surface = Surface((width * factor, height * factor), shown, self._clicked)
-            surface.widget.add_class("smis-cg-map")
+            surface.widget.tooltip = caption
+            surface.widget.on_mouse_move(self._pointed)
+            surface.widget.on_mouse_out(lambda x, y: self.panel.attempt(self.panel.unpoint))
             self.surfaces[name] = surface
             boxes.append(widgets.VBox([widgets.HTML(f"<small>{caption}</small>"), surface.widget]))
         layout = Layout(flex_flow="row wrap", grid_gap="6px 12px", max_width=f"{4 * TILE + 3 * 12 + 8}px")
         legend = widgets.HTML(
-            f'<small>Colours: features −{FEATURES:g}<span class="smis-cg-ramp"></span>{FEATURES:g}, '
-            f'gamma, beta −{SCALES:g}<span class="smis-cg-ramp"></span>{SCALES:g}. '
+            f'<small>Colours: features −{FEATURES:g}<span class="smis-ramp"></span>{FEATURES:g}, '
+            f'gamma, beta −{SCALES:g}<span class="smis-ramp"></span>{SCALES:g}. '
             "White is 0. The scale never changes.</small>"
         )
         return widgets.VBox([widgets.HBox(boxes, layout=layout), legend])
@@ -200,9 +183,8 @@ class View:
             )
             self.panel.when(slider, partial(self._moved, name))
             self.axes.append(slider)
-        back = self.panel.button("Reset", "undo", "Everything as at the start", self.panel.reset, "smis-cg-tool")
-        hint = note("Click a map, or move x and y with the arrow keys: the formula shows that pixel's numbers.")
-        row = widgets.HBox([*self.axes, back, self.busy], layout=Layout(flex_flow="row wrap", align_items="center"))
+        hint = note("The pixel that is kept: its formula is shown while the mouse is elsewhere.")
+        row = widgets.HBox([*self.axes], layout=Layout(flex_flow="row wrap", align_items="center"))
         return widgets.VBox([row, hint])
 
     # --- callbacks -----------------------------------------------------------------------------------------------
@@ -214,13 +196,17 @@ class View:
 
     def _clicked(self, x: int, y: int) -> None:
         """A click into a map, in its pixels."""
-        width, height = next(iter(self.surfaces.values())).size
+        self.panel.attempt(lambda: self.panel.act(lambda state: state.at(*self._place(state, x, y))))
 
-        def chosen(state: CGNormState) -> CGNormState:
-            rows, columns = state.here.size
-            return state.at(min(x * columns // width, columns - 1), min(y * rows // height, rows - 1))
+    def _pointed(self, x: float, y: float) -> None:
+        """The mouse over a map, in its pixels."""
+        if is_place(x, y):
+            self.panel.attempt(lambda: self.panel.point(*self._place(self.panel.state, x, y)))
 
-        self.panel.attempt(partial(self.panel.act, chosen))
+    def _place(self, state: CGNormState, x: float, y: float) -> tuple[int, int]:
+        """The pixel of the block's maps at a place of a surface."""
+        (width, height), (rows, columns) = next(iter(self.surfaces.values())).size, state.here.size
+        return min(int(x * columns / width), columns - 1), min(int(y * rows / height), rows - 1)
 
     # --- the state, on the screen --------------------------------------------------------------------------------
     def show(self, pictures: Mapping[str, np.ndarray]) -> None:
@@ -230,7 +216,7 @@ class View:
 
     def sync(self, state: CGNormState, maps: Maps, lines: Sequence[str], done: set[int]) -> None:
         """Set every control to what the state says."""
-        mark(self.scenes, state.scene)
+        self.scenes.sync(state.scene)
         mark(self.steps, state.block)
         options = [(words, name) for name, words in NORMS.items() if name in state.here.channels]
         if tuple(self.norms.options) != tuple(options):
@@ -243,22 +229,15 @@ class View:
         for axis, slider in enumerate(self.axes):
             slider.max, slider.value = state.here.size[1 - axis] - 1, state.pixel[axis]
         self.bars.value = "".join(bars(row, self.label_set.palette[c]) for c, row in enumerate(maps.by_class))
-        self.formula.value = f"<pre>{html.escape(chr(10).join(lines))}</pre>"
-        ticked = (f"<li>{'✓ ' if k in done else ''}{words}</li>" for k, words in enumerate(MISSIONS))
-        self.missions.value = f"<small>Try this</small><ol>{''.join(ticked)}</ol>"
+        self.write(lines, state, maps)
+        self.missions.value = tasks(MISSIONS, done)
 
-    def _colours(self) -> str:
-        """CSS that gives each class's chip its colour."""
-        rules = (
-            f".{self.scope}-c .smis-cg-class:nth-child({c + 1})::before {{ background: {css(rgb)}; }}"
-            for c, rgb in enumerate(self.label_set.palette)
-        )
-        return "<style>" + "\n".join(rules) + "</style>"
-
-
-def note(words: str) -> widgets.HTML:
-    """A sentence that says what a control changes."""
-    return widgets.HTML(f"<small>{words}</small>")
+    def write(self, lines: Sequence[str], state: CGNormState, maps: Maps, pointed: bool = False) -> None:
+        """The formula, and of which pixel it is."""
+        (x, y), names = state.pixel, html.escape(state.classes[maps.labels[state.pixel[1], state.pixel[0]]])
+        where = f"pixel x = {x}, y = {y}: {names}" + (", under the mouse" if pointed else "")
+        text = html.escape("\n".join(lines))
+        self.formula.value = f'<div class="smis-note">The formula at {where}</div><pre>{text}</pre>'
 
 
 def bars(values: np.ndarray, colour: tuple[int, int, int]) -> str:
@@ -274,4 +253,4 @@ def bars(values: np.ndarray, colour: tuple[int, int, int]) -> str:
                             "box-shadow: 0 0 0 1px rgb(128 128 128 / 70%)")):  # fmt: skip
             long = 62 * length(float(value))
             parts.append(f'<i style="left: {axis + min(long, 0):.1f}px; width: {abs(long):.1f}px; {look}"></i>')
-    return f'<div class="smis-cg-bars">{"".join(parts)}</div>'
+    return f'<div class="smis-bars">{"".join(parts)}</div>'

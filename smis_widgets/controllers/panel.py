@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from smis.datasets.archive import Samples
+from smis.sheets import to_uint8
 from smis_widgets.base import Frame
 from smis_widgets.choosing import Choosing
 from smis_widgets.controllers.bench import Bench, describe, render
@@ -18,9 +19,10 @@ from smis_widgets.controllers.pictures import snapshot
 from smis_widgets.controllers.state import ControlState
 from smis_widgets.controllers.view import ControlBoard
 from smis_widgets.drawing import Model, Studio
+from smis_widgets.hasty import Hasty
 
 
-class Controllers(Choosing[ControlState]):
+class Controllers(Hasty[ControlState], Choosing[ControlState]):
     """Steer a network: `Controllers(model, gallery)` with a `GroupDNet` and `Samples` of the network's size.
 
     Codes are drawn from the prior of the network: `model.prior` where one was fitted, else N(0, 1).
@@ -83,6 +85,7 @@ class Controllers(Choosing[ControlState]):
     @property
     def change(self) -> tuple[float | None, float | None]:
         """Mean change since the picture before, 0 to 255: in the area of the classes that moved, and elsewhere."""
+        self.settle()
         if self.frame.image is None:
             raise RuntimeError("nothing has been drawn yet: the status line says why")
         return self.frame.stats["inside"], self.frame.stats["outside"]
@@ -90,12 +93,14 @@ class Controllers(Choosing[ControlState]):
     @property
     def image(self) -> np.ndarray:
         """The picture, uint8 (H, W, 3)."""
+        self.settle()
         if self.frame.image is None:
             raise RuntimeError("nothing has been drawn yet: the status line says why")
         return self.frame.image
 
     def snapshot(self, scale: int = 1) -> Image.Image:
         """The whole widget as a still picture, `scale` times as large: works with no front end."""
+        self.settle()
         if self.frame.image is None:
             raise RuntimeError("nothing has been drawn yet: the status line says why")
         return snapshot(self.state, self.bench, self.frame, scale)
@@ -108,6 +113,10 @@ class Controllers(Choosing[ControlState]):
     # --- the duties of a Panel -----------------------------------------------------------------------------------
     def compute(self, state: ControlState) -> Frame:
         return render(state, self.bench)
+
+    def coarse(self, state: ControlState) -> np.ndarray:
+        codes = self.bench.codes(state.scene, state.choices)
+        return to_uint8(self.studio.coarse(codes, self.studio.samples.labels[state.scene]))
 
     def show(self, frame: Frame) -> None:
         self.view.show(frame)

@@ -106,15 +106,11 @@ def snapshot(state: ControlState, bench: Bench, frame: Frame, scale: int = 1) ->
 
 
 STYLE = f"""<style>
-.smis-still {{ pointer-events: none; border-radius: 8px; }}
-.smis-three canvas {{ max-width: 100%; height: auto !important; }}
-.smis-three .smis-caption {{ font-size: 12px; line-height: 16px; text-align: center;
-  color: var(--jp-ui-font-color2, inherit); }}
-.smis-figure {{ text-align: center; font-size: 13px; line-height: 20px; color: var(--jp-ui-font-color1, inherit); }}
-.smis-figure b {{ font-size: 17px; color: var(--jp-ui-font-color0, inherit); font-variant-numeric: tabular-nums; }}
-.smis-scale {{ display: inline-block; width: 56px; height: 8px; border-radius: 4px; vertical-align: middle;
+.smis-controllers .smis-figure {{ text-align: center; font-size: 13px; line-height: 20px;
+  color: var(--jp-ui-font-color1, inherit); }}
+.smis-controllers .smis-figure b {{ font-size: 17px; color: var(--jp-ui-font-color0, inherit);
+  font-variant-numeric: tabular-nums; }}
+.smis-controllers .smis-scale {{ display: inline-block; width: 56px; height: 8px; border-radius: 4px;
+  vertical-align: middle;
   background: linear-gradient(90deg, {", ".join(f"rgb({r:.0f} {g:.0f} {b:.0f})" for r, g, b in HEAT)}); }}
-.smis-chip.smis-kept::after {{ content: '\\f023'; font: 900 10px 'Font Awesome 5 Free', 'FontAwesome';
-  margin-left: 6px; }}
-.smis-note {{ font-size: 12px; line-height: 16px; color: var(--jp-ui-font-color2, inherit); }}
 </style>"""

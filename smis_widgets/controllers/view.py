@@ -15,7 +15,8 @@ from smis_widgets.choosing import Chips, Scenes
 from smis_widgets.controllers.bench import figures
 from smis_widgets.controllers.pictures import FULL, GAP, SIDE, STYLE, WIDTH, axis_name, fitted, heat
 from smis_widgets.controllers.state import AXES, FAR, SEEDS, ControlState
-from smis_widgets.controls import moved, put
+from smis_widgets.controls import fasten, flag, moved, padlock, put, toggles
+from smis_widgets.look import hint, note
 from smis_widgets.pictures import enlarge
 from smis_widgets.surface import Surface
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from smis_widgets.controllers.panel import Controllers
 
 FINE = 160  # pictures are sent enlarged by a whole number up to this width: more would cost time on every move
-LEFT = 396  # width of the controls that say where the code comes from
+LEFT = 410  # width of the controls that say where the code comes from
 OWN, DRAWN = "the scene's own", "drawn"
 HINT = (
     "Each class has a code of its own: choose a class, then draw it another code or steer the one it has. <b>Try "
-    "this:</b> find the axis that changes the colour of the top; set truncation to 0 and draw other codes; lock the "
-    "background and draw the rest. Without a mouse: Tab and the arrow keys."
+    "this:</b> find an axis that changes a colour; set truncation to 0 and draw other codes; lock one class and draw "
+    "the rest. Without a mouse: Tab and the arrow keys."
 )
 
 
@@ -41,25 +42,24 @@ class ControlBoard:
         self.shown, factor = fitted((size[0], size[1])), max(1, FINE // size[1])
         fine = (size[1] * factor, size[0] * factor)
         self.before, self.now, self.change = (Surface(fine, self.shown) for _ in range(3))
-        self.now.widget.add_class("smis-result")
-        for surface in (self.before, self.change):
-            surface.widget.add_class("smis-still")
+        for surface, look in ((self.before, "smis-still"), (self.now, "smis-result"), (self.change, "smis-still")):
+            surface.widget.add_class(look).add_class("smis-fit")
+        for surface, name in zip((self.before, self.now, self.change), ("before", "now", "difference"), strict=True):
+            surface.widget.tooltip = f"The picture: {name}"
         self.scenes = Scenes(panel, panel.studio, panel.scene)
         self.chips = Chips(panel, self.bench.controls, panel.choose, "Steer {}")
         self.style = self.scenes.style + self.chips.style + STYLE
         back = panel.button("Reset", "undo", "The first scene as it is, nothing locked", panel.reset)
         room = {"max_width": f"{WIDTH}px", "width": "100%"}
-        row = Layout(justify_content="space-between", align_items="center", flex_flow="row wrap", **room)
-        top = widgets.HBox([self.scenes.box, widgets.HBox([panel.busy, back], layout=Layout(flex="none"))], layout=row)
-        hint = widgets.HTML(f'<div class="smis-status"><small>{HINT}</small></div>', layout=Layout(**room))
+        top = self.scenes.beside(panel.busy, back, width=WIDTH)
         pictures = widgets.HBox(self._pictures(), layout=Layout(grid_gap=f"{GAP}px", margin="8px 0 0 0", **room))
-        pictures.add_class("smis-three")
         lower = widgets.HBox(
             [self._source(), self._sliders()],
             layout=Layout(grid_gap="24px", flex_flow="row wrap", margin="8px 0 0 0", **room),
         )
         status = widgets.Box([panel.status], layout=Layout(min_height="42px", **room))
-        self.children = (hint, top, self.chips.box, pictures, lower, status)
+        panel.add_class("smis-controllers")
+        self.children = (hint(HINT, WIDTH), top, self.chips.box, pictures, lower, status)
 
     # --- the parts -----------------------------------------------------------------------------------------------
     def _pictures(self) -> list[widgets.Widget]:
@@ -80,13 +80,14 @@ class ControlBoard:
     def _source(self) -> widgets.VBox:
         panel = self.panel
         self.head = widgets.HTML()
-        self.kind = widgets.ToggleButtons(
-            options=[OWN, DRAWN],
-            tooltips=["What the encoder says about this scene", "What the prior says: no image is asked"],
-            style={"description_width": "0", "button_width": "auto"},
+        self.kind = toggles(
+            panel,
+            "",
+            "Where the code of this class comes from",
+            {OWN: OWN, DRAWN: DRAWN},
+            lambda kind: panel.own() if kind == OWN else panel.resample(),
+            ("What the encoder says about this scene", "What the prior says: no image is asked"),
         )
-        self.kind.add_class("smis-set")
-        panel.when(self.kind, lambda kind: panel.own() if kind == OWN else panel.resample())
         self.seed = widgets.BoundedIntText(
             description="seed",
             tooltip="The same seed gives the same code again",
@@ -98,9 +99,7 @@ class ControlBoard:
         panel.when(self.seed, lambda seed: panel.resample(seed=seed))
         self.another = panel.button("Another", "random", "Draw this class a code that was not seen yet", panel.resample)
         self.another.button_style = "primary"
-        self.lock = widgets.ToggleButton(icon="unlock", tooltip="Lock this class: nothing changes it")
-        self.lock.add_class("smis-lock")
-        panel.when(self.lock, lambda on: panel.lock(on=on))
+        self.lock = padlock(panel, "Lock this class: nothing changes it", lambda on: panel.lock(on=on))
         self.plain = panel.button("As it was", "undo", "This class as the scene has it", panel.plain)
         everything = panel.button(
             "Another for all", "random", "Draw every class that is not locked", panel.resample_all
@@ -164,12 +163,12 @@ class ControlBoard:
         self.scenes.sync(state.scene)
         self.chips.sync(c, state.present[state.scene])
         for n, chip in enumerate(self.chips.chips):
-            (chip.add_class if n in state.locked else chip.remove_class)("smis-kept")
+            flag(chip, n in state.locked, "smis-kept")
         kept, name = c in state.locked, html.escape(state.classes[c])
         self.head.value = f'<div class="smis-status">Where the code of <b>{name}</b> comes from</div>'
         self.kind.value = OWN if choice.seed is None else DRAWN
         self.seed.value = choice.seed or 0
-        self.lock.value, self.lock.icon = kept, "lock" if kept else "unlock"
+        fasten(self.lock, kept)
         axes = self.bench.axes(c)
         what = "training images" if self.bench.prior is not None else "gallery"
         self.source.value = (
@@ -197,8 +196,3 @@ class ControlBoard:
         """Drop the canvases."""
         for surface in (self.before, self.now, self.change):
             surface.close()
-
-
-def note(text: str) -> widgets.HTML:
-    """A small line under a control."""
-    return widgets.HTML(f'<div class="smis-note">{text}</div>')

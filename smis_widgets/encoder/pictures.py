@@ -201,21 +201,19 @@ def bars(names: Sequence[str], colours: Sequence[tuple[int, int, int]], moved: S
 
 
 BARS = f"""<style>
-.smis-bars {{ display: grid; column-gap: 8px; font-size: 13px; line-height: 20px; align-items: center; }}
-.smis-bars .smis-bar {{ height: 8px; border-radius: 4px; background: rgb(128 128 128 / 18%); overflow: hidden; }}
-.smis-bars .smis-bar > i {{ display: block; height: 8px; border-radius: 4px; background: {css(ACCENT)}; }}
-.smis-bars span {{ color: var(--jp-ui-font-color2, inherit); white-space: nowrap; }}
-.smis-bars b, .smis-bars .smis-moved {{ color: var(--jp-ui-font-color0, inherit); }}
-.smis-poke {{ cursor: crosshair; }}
-.smis-still {{ pointer-events: none; }}
-.smis-poke, .smis-still {{ max-width: 100%; height: auto !important; }}
-.smis-caption {{ font-size: 12px; line-height: 16px; text-align: center; color: var(--jp-ui-font-color2, inherit); }}
-.smis-stages > * {{ flex: 1 1 0; padding-left: {100 * GAP / (WIDTH - PICTURE):.2f}%; margin: 0; width: auto; }}
-.smis-side {{ padding-left: {100 * GAP / (WIDTH - PICTURE):.2f}%; margin-top: 10px; }}
-.smis-captions {{ display: flex; font-size: 12px; line-height: 18px; color: var(--jp-ui-font-color2, inherit); }}
-.smis-captions > span {{ flex: 1 1 0; padding-right: 8px; }}
-.smis-head {{ font-size: 13px; line-height: 20px; color: var(--jp-ui-font-color1, inherit); }}
-.smis-head small {{ font-size: 12px; color: var(--jp-ui-font-color2, inherit); }}
+.smis-encoder .smis-bars {{ display: grid; column-gap: 8px; font-size: 13px; line-height: 20px; align-items: center; }}
+.smis-encoder .smis-bars .smis-bar {{ height: 8px; border-radius: 4px; background: rgb(128 128 128 / 18%);
+  overflow: hidden; }}
+.smis-encoder .smis-bars .smis-bar > i {{ display: block; height: 8px; border-radius: 4px; background: {css(ACCENT)}; }}
+.smis-encoder .smis-bars span {{ color: var(--jp-ui-font-color2, inherit); white-space: nowrap; }}
+.smis-encoder .smis-bars b, .smis-encoder .smis-bars .smis-moved {{ color: var(--jp-ui-font-color0, inherit); }}
+.smis-encoder canvas.smis-poke {{ cursor: crosshair; }}
+.smis-encoder canvas.smis-still {{ border-radius: 0; }}
+.smis-encoder .smis-stages > * {{ flex: 1 1 0; padding-left: {100 * GAP / (WIDTH - PICTURE):.2f}%; margin: 0;
+  width: auto; }}
+.smis-encoder .smis-side {{ padding-left: {100 * GAP / (WIDTH - PICTURE):.2f}%; margin-top: 10px; }}
+.smis-encoder .smis-captions {{ display: flex; }}
+.smis-encoder .smis-captions > span {{ flex: 1 1 0; padding-right: 8px; }}
 </style>"""
 
 

@@ -26,6 +26,7 @@ from smis_widgets.encoder.pictures import (
     stages,
 )
 from smis_widgets.encoder.state import LARGEST, EncoderState
+from smis_widgets.look import hint
 from smis_widgets.surface import Surface
 from smis_widgets.theme import css
 
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from smis_widgets.encoder.panel import EncoderExplorer
 
 HINT = (
-    "From left to right: what the encoder is given of one class. Below: what it makes of it. <b>Try this:</b> poke the "
-    "top and see whether the code of the hair moves; then poke where two classes meet; then choose a class that the "
+    "From left to right: what the encoder is given of one class. Below: what it makes of it. <b>Try this:</b> poke one "
+    "class and see whether the code of another moves; then poke where two classes meet; then choose a class that the "
     "scene does not show. Without a mouse: set x and y, then Poke."
 )
 
@@ -49,20 +50,18 @@ class EncoderControls:
         self.stage_height = fitted(config.image_size, STAGE, 220)[1]
         self.layers, self.codes = strips(self.laboratory)
         self.picture = Surface(self.shown, self.shown, self._clicked)
-        self.picture.widget.add_class("smis-poke")
-        self.stages = self._plain((WIDTH - PICTURE, self.stage_height))
-        self.maps = self._plain((WIDTH, self.layers.height))
-        self.latent = self._plain((WIDTH, self.codes.height))
+        self.picture.widget.add_class("smis-poke").add_class("smis-fit")
+        self.picture.widget.tooltip = "The picture: click to poke"
+        self.stages = self._plain((WIDTH - PICTURE, self.stage_height), "The class: in the label map, masked, resized")
+        self.maps = self._plain((WIDTH, self.layers.height), "Activations of the class's group, layer by layer")
+        self.latent = self._plain((WIDTH, self.codes.height), "The code of the class: mu and sigma")
 
         self.scenes = Scenes(explorer, explorer.studio, explorer.scene)
         self.chips = Chips(explorer, explorer.label_set, explorer.choose, "Look at {}")
         self.style = self.scenes.style + self.chips.style + BARS
         back = explorer.button("Reset", "undo", "The first scene, its largest class, no spot", explorer.reset)
         room = {"max_width": f"{WIDTH}px", "width": "100%"}
-        top = widgets.HBox(
-            [self.scenes.box, widgets.HBox([explorer.busy, back], layout=Layout(flex="none"))],
-            layout=Layout(justify_content="space-between", align_items="center", flex_flow="row wrap", **room),
-        )
+        top = self.scenes.beside(explorer.busy, back, width=WIDTH)
         self.captions = [widgets.HTML() for _ in range(4)]
         self.bars, self.bars_head = widgets.HTML(), widgets.HTML()
         under = widgets.HBox(self.captions[1:]).add_class("smis-stages")
@@ -76,11 +75,11 @@ class EncoderControls:
         )
         self.layer_head, self.code_head = widgets.HTML(), widgets.HTML()
         cells = "".join(f"<span>{words}</span>" for words in self.layers.words())
-        layer_words = widgets.HTML(f'<div class="smis-captions">{cells}</div>', layout=Layout(**room))
-        hint = widgets.HTML(f'<div class="smis-status"><small>{HINT}</small></div>', layout=Layout(**room))
+        layer_words = widgets.HTML(f'<div class="smis-note smis-captions">{cells}</div>', layout=Layout(**room))
+        explorer.add_class("smis-encoder")
         status = widgets.Box([explorer.status], layout=Layout(min_height="56px", **room))
         self.children = (
-            hint,
+            hint(HINT, WIDTH),
             top,
             self.chips.box,
             widgets.HBox([left, right], layout=Layout(margin="8px 0 0 0", flex_flow="row wrap", **room)),
@@ -93,9 +92,10 @@ class EncoderControls:
         )
 
     # --- the parts -----------------------------------------------------------------------------------------------
-    def _plain(self, size: tuple[int, int]) -> Surface:
+    def _plain(self, size: tuple[int, int], name: str) -> Surface:
         surface = Surface(size, size)
-        surface.widget.add_class("smis-still")
+        surface.widget.tooltip = name
+        surface.widget.add_class("smis-still").add_class("smis-fit")
         return surface
 
     def _poking(self) -> list[widgets.Widget]:
@@ -158,7 +158,7 @@ class EncoderControls:
             caption.value = f'<div class="smis-caption">{text}</div>'
         above = heads(self.laboratory, state.classes[state.chosen])
         for part, text in zip((self.bars_head, self.layer_head, self.code_head), above, strict=True):
-            part.value = f'<div class="smis-head">{text}</div>'
+            part.value = f'<div class="smis-status">{text}</div>'
         if frame.image is not None:
             palette = self.explorer.label_set.palette
             moved = frame.stats["seen"].moved

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 from ipywidgets import Layout
 
+from smis_widgets.controls import flag
 from smis_widgets.grouped_conv.pictures import SHOWN, Plan, bars
 from smis_widgets.grouped_conv.state import KERNELS, MAP, MOST, ConvState, Layer
 from smis_widgets.grouped_conv.timing import Timing
+from smis_widgets.look import hint, note, tasks
 from smis_widgets.surface import Surface
 from smis_widgets.theme import ACCENT, INK, css
 
@@ -25,24 +27,25 @@ SLIDERS = {  # what each setting is called, and what it changes
     "groups": ("groups", "Blocks that do not see each other. They divide the weights by this."),
     "kernel": ("kernel", "How far a unit sees across the map; not which channels it sees."),
 }
+HINT = (
+    "Set the layer: at the left who is connected to whom, at the right the weights. Click a unit, or a row of the "
+    "matrix, to see what it can see. Without a mouse: Tab and the arrow keys."
+)
 MISSIONS = (
     "Make every output see one input only (depthwise convolution).",
     "Find the largest number of groups for 12 input and 8 output channels.",
     "Measure 32 to 32 channels in 8 groups: is it 8 times as fast?",
 )
 STYLE = """<style>
-.smis-gc small { font-size: 12px; line-height: 15px; color: var(--jp-ui-font-color2, inherit); }
-.smis-gc .widget-html-content { line-height: 16px; }
-.smis-gc-wrong .widget-label, .smis-gc-wrong .widget-readout { color: rgb(214 64 64); font-weight: bold; }
-.smis-gc-wrong .noUi-connect { background: rgb(214 64 64); }
+.smis-gc small { font-size: 12px; line-height: 16px; color: var(--jp-ui-font-color2, inherit); }
+.smis-gc .smis-wrong .widget-label, .smis-gc .smis-wrong .widget-readout { color: rgb(220 55 55); font-weight: bold; }
+.smis-gc .smis-wrong .noUi-connects { background: rgb(220 55 55); }
 .smis-gc table { border-collapse: collapse; font-size: 13px; line-height: 17px; }
 .smis-gc th { text-align: left; font-weight: normal; padding: 0 14px 8px 0; vertical-align: top; width: 210px; }
 .smis-gc td { padding: 0 0 8px; }
-.smis-gc-bar { display: flex; align-items: center; gap: 8px; white-space: nowrap; }
-.smis-gc-bar i { display: block; height: 12px; border-radius: 2px; min-width: 2px; }
-.smis-gc ol { margin: 2px 0; padding-left: 20px; font-size: 13px; line-height: 18px; }
-.smis-gc-tool.widget-button { width: auto; margin-left: 0; }
-canvas.smis-gc-canvas { cursor: pointer; }
+.smis-gc .smis-bar { display: flex; align-items: center; gap: 8px; white-space: nowrap; }
+.smis-gc .smis-bar i { display: block; height: 12px; border-radius: 2px; min-width: 2px; }
+.smis-gc canvas { cursor: pointer; }
 </style>"""
 
 
@@ -56,8 +59,7 @@ class View:
         size = (SHOWN[0] * FINE, SHOWN[1] * FINE)
         self.diagram = Surface(size, SHOWN, partial(panel.clicked, Plan.unit_at))
         self.matrix = Surface(size, SHOWN, partial(panel.clicked, Plan.row_at))
-        for surface in (self.diagram, self.matrix):
-            surface.widget.add_class("smis-gc-canvas")
+        self.diagram.widget.tooltip, self.matrix.widget.tooltip = "Connections: click a unit", "Weights: click a row"
         self.sliders = {name: self._slider(name) for name in SLIDERS}
         self.unit = widgets.IntSlider(
             min=0,
@@ -72,33 +74,33 @@ class View:
         self.busy, self.missions = widgets.HTML(), widgets.HTML()
         self.numbers = widgets.HTML(layout=Layout(min_height="184px"))  # so that nothing below jumps
         panel.status.layout.min_height = "42px"
-        look = "smis-gc-tool"
         timer = panel.button(
-            "Measure", "clock-o", "Run both convolutions on this computer for 0.3 seconds", panel.measure, look
+            "Measure", "clock-o", "Run both convolutions on this computer for 0.3 seconds", panel.measure
         )
-        back = panel.button("Reset", "undo", "The settings of the start, no unit chosen", panel.reset, look)
+        timer.button_style = "primary"
+        back = panel.button("Reset", "undo", "The settings of the start, no unit chosen", panel.reset)
 
         wide = Layout(width=f"{SHOWN[0]}px")
         settings = [
-            widgets.VBox([self.sliders[name], widgets.HTML(f"<small>{words}</small>")], layout=wide)
-            for name, (_, words) in SLIDERS.items()
+            widgets.VBox([self.sliders[name], note(words)], layout=wide) for name, (_, words) in SLIDERS.items()
         ]
-        hint = widgets.HTML(
-            "<small>Click a unit or a row of the matrix, or move this slider with the arrow keys: "
-            "what the unit sees stays bright.</small>"
-        )
         look = widgets.VBox(
-            [widgets.HBox([self.unit, self.unit_name], layout=Layout(align_items="center")), hint], layout=wide
+            [
+                widgets.HBox([self.unit, self.unit_name], layout=Layout(align_items="center")),
+                note("What the unit sees stays bright. The arrow keys move this slider."),
+            ],
+            layout=wide,
         )
         tools = widgets.VBox(
             [
                 widgets.HBox([timer, back, self.busy]),
-                widgets.HTML("<small>Times the real torch.nn.functional.conv2d, both ways.</small>"),
+                note("Times the real torch.nn.functional.conv2d, both ways."),
             ],
             layout=wide,
         )
         panel.add_class("smis-gc")
         self.children = (
+            hint(HINT, 2 * SHOWN[0] + 16),
             self._pair(*settings[:2]),
             self._pair(*settings[2:]),
             self._pair(self.diagram.widget, self.matrix.widget),
@@ -134,13 +136,11 @@ class View:
         layer = state.layer
         for name, slider in self.sliders.items():
             slider.value = getattr(layer, name)
-        groups = self.sliders["groups"]
-        (groups.add_class if layer.complaint else groups.remove_class)("smis-gc-wrong")
+        flag(self.sliders["groups"], layer.complaint is not None, "smis-wrong")
         self.unit.max, self.unit.value = layer.channels_in + layer.channels_out, state.place
         self.unit_name.value = "all" if state.chosen is None else "{} {}".format(*state.chosen)
         self.numbers.value = numbers(layer, timing)
-        ticked = (f"<li>{'✓ ' if k in done else ''}{words}</li>" for k, words in enumerate(MISSIONS))
-        self.missions.value = f"<small>Try this</small><ol>{''.join(ticked)}</ol>"
+        self.missions.value = tasks(MISSIONS, done)
 
 
 def numbers(layer: Layer, timing: Timing | None) -> str:
@@ -175,9 +175,7 @@ def numbers(layer: Layer, timing: Timing | None) -> str:
 
 def bar(share: float, colour: tuple[int, int, int], words: str) -> str:
     """One bar, 0 to 1 of the full length, with words behind it."""
-    return (
-        f'<div class="smis-gc-bar"><i style="width: {300 * share:.0f}px; background: {css(colour)}"></i>{words}</div>'
-    )
+    return f'<div class="smis-bar"><i style="width: {300 * share:.0f}px; background: {css(colour)}"></i>{words}</div>'
 
 
 def missions(state: ConvState, times: Mapping[Layer, Timing]) -> set[int]:

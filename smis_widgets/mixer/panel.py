@@ -1,4 +1,4 @@
-"""The mixer: per class, whose style to take; any mask; the mixed person at once. The view only: see `state.py`."""
+"""The mixer: per class, whose style to take; any mask; the mixture at once. The view only: see `state.py`."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
+from ipywidgets import Layout
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from smis.datasets.archive import Samples
-from smis_widgets.base import Frame, Panel, Refused
+from smis.sheets import to_uint8
+from smis_widgets.base import Frame, Refused
 from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, strip_style
-from smis_widgets.controls import moved, numbered, typed
+from smis_widgets.controls import cells, fasten, flag, letter_field, moved, numbered, padlock
 from smis_widgets.drawing import Model, Studio
+from smis_widgets.hasty import Hasty
+from smis_widgets.look import hint
 from smis_widgets.mixer.pictures import chosen, snapshot
-from smis_widgets.mixer.state import MixerState, describe, render, start
+from smis_widgets.mixer.state import MixerState, codes, describe, render, start
 from smis_widgets.pictures import enlarge
 from smis_widgets.saving import saved_link, write_new
 from smis_widgets.surface import Surface
-from smis_widgets.theme import css, letter
+from smis_widgets.theme import LETTERS, css, letter, thing
 
-SIDE = 320  # width of the mixed person in CSS pixels
+SIDE = 320  # width of the mixture in CSS pixels
 STRIP, CELL = 6, 50  # variations in the strip, and the width of one
+NAMES = 80  # width of the classes' names
 NOBODY = "–"
 HINT = (
-    "Click a cut-out to take one class, a photograph to take the whole person, a mask to take the shape. "
+    "Click a cut-out to take one class, a photograph to take the whole {}, a mask to take the shape. "
     "Without a mouse: type a letter into a field."
 )
 
 
-class Mixer(Panel[MixerState]):
-    """Mix people: `Mixer(model, gallery)` with a `GroupDNet` and `Samples` of the network's size.
+class Mixer(Hasty[MixerState]):
+    """Mix people, rooms, streets: `Mixer(model, gallery)` with a `GroupDNet` and `Samples` of the network's size.
 
-    `pictures` are the same people in a finer size, for the thumbnails. `seed` makes 'Surprise me' repeatable.
+    `pictures` are the same images in a finer size, for the thumbnails. `seed` makes 'Surprise me' repeatable.
     Raises ValueError when the gallery does not fit the network.
     """
 
@@ -53,12 +58,13 @@ class Mixer(Panel[MixerState]):
         self.studio = Studio.open(model, gallery, pictures)
         super().__init__(start(self.studio), strict)
         self.label_set = gallery.label_set
+        self.thing = thing(self.label_set.name)  # what one image shows, such as "person"
         self.rng = np.random.default_rng(seed)
         self.saved: Path | None = None
         self.variations: list[MixerState] = []
         self.board = Board(len(gallery), len(self.label_set))
         height, width = model.config.image_size
-        self.shown = (SIDE, SIDE * height // width)  # the mixed person in CSS pixels
+        self.shown = (SIDE, SIDE * height // width)  # the mixture in CSS pixels
         self._build()
         self.act(lambda state: state)
 
@@ -87,7 +93,7 @@ class Mixer(Panel[MixerState]):
         self.act(lambda state: state.surprise(self.rng))
 
     def weigh(self, name: str, weight: float) -> None:
-        """Take so much of the picked style of a class, 0 to 1: the rest stays that of the shape's own person."""
+        """Take so much of the picked style of a class, 0 to 1: the rest stays that of the shape's own image."""
         self.act(lambda state: state.weigh(self.label_set.index(name), weight))
 
     def vary(self) -> None:
@@ -121,15 +127,17 @@ class Mixer(Panel[MixerState]):
 
     def snapshot(self, scale: int = 1) -> Image.Image:
         """The whole widget as a still picture, `scale` times as large: works with no front end."""
+        self.settle()
         if self.frame.image is None:
             raise RuntimeError("nothing has been drawn yet: the status line says why")
         return snapshot(replace(self.board, scale=scale), self.studio, self.state, self.frame.image, self.shown)
 
     def save(self, name: str = "mix.png") -> Path:
-        """Write the mixed person as PNG beside the notebook and return its path. Never overwrites: it counts up.
+        """Write the mixture as PNG beside the notebook and return its path. Never overwrites: it counts up.
 
         Raises ValueError for a name that is not a PNG file's, OSError when the folder cannot be written.
         """
+        self.settle()
         if self.frame.image is None:
             raise RuntimeError("nothing has been drawn yet: the status line says why")
         recipe = PngInfo()
@@ -147,6 +155,9 @@ class Mixer(Panel[MixerState]):
     def compute(self, state: MixerState) -> Frame:
         return render(state, self.studio)
 
+    def coarse(self, state: MixerState) -> np.ndarray:
+        return to_uint8(self.studio.coarse(codes(state, self.studio), self.studio.samples.labels[state.mask]))
+
     def show(self, frame: Frame) -> None:
         assert frame.image is not None
         self.result.show(np.array(enlarge(frame.image, self.result.size)))
@@ -154,17 +165,14 @@ class Mixer(Panel[MixerState]):
     def sync(self) -> None:
         state, framed = self.state, chosen(self.state)
         for place, cell in self.cells.items():
-            if place in framed:
-                cell.add_class("smis-on")
-            else:
-                cell.remove_class("smis-on")
-        self.person.value = letter(state.sources[0]) if len(set(state.sources)) == 1 else NOBODY
+            flag(cell, place in framed)
+        self.image.value = letter(state.sources[0]) if len(set(state.sources)) == 1 else NOBODY
         self.mask.value = letter(state.mask)
         for c, (source, lock) in enumerate(zip(self.sources, self.locks, strict=True)):
             person = state.sources[c]
             source.value = letter(person) if state.present[person][c] else NOBODY
-            source.disabled = lock.value = c in state.locked
-            lock.icon = "lock" if lock.value else "unlock"
+            source.disabled = c in state.locked
+            fasten(lock, c in state.locked)
         latest = state.latest
         self.weight.description = "weight" if latest is None else f"{state.classes[latest]}: weight"
         self.weight.disabled = latest is None or latest in state.locked
@@ -181,135 +189,102 @@ class Mixer(Panel[MixerState]):
     def _build(self) -> None:
         height, width = self.studio.model.config.image_size
         self.scope = f"smis-{self.model_id[:8]}"
-        self.plain, self.bare = widgets.Layout(), widgets.ButtonStyle()  # shared by all cells
         # Twice the network's size, smoothly: a few kilobytes, and the browser's own enlarging does the rest.
         self.result = Surface((2 * width, 2 * height), self.shown)
-        self.result.widget.add_class("smis-result")
-
-        self.person = self._field("person", "Take the whole person: type a letter", self.whole)
-        self.mask = self._field("shape", "Take the mask of this person: type a letter", self.shape)
-        self.cells: dict[tuple[int, int], widgets.Button] = {}
-        self.sources: list[widgets.Text] = []
-        self.locks: list[widgets.ToggleButton] = []
-        rows = [
-            self._row(PHOTO, self.person, "Take the whole of {}", self.whole),
-            self._row(MASK, self.mask, "Take the shape of {}", self.shape),
-        ]
-        for c, name in enumerate(self.label_set.classes):
-            source = self._field(name, f"Whose {name} to take: type a letter", partial(self.pick, name))
-            lock = widgets.ToggleButton(icon="unlock", tooltip=f"Lock {name}: no other choice changes it")
-            self.when(lock, partial(self.lock, name))
-            lock.add_class("smis-lock")
-            self.sources.append(source)
-            self.locks.append(lock)
-            rows.append(self._row(CLASSES + c, source, f"{name.capitalize()} of {{}}", partial(self.pick, name), lock))
-
-        dice = widgets.Button(
-            description="Surprise me",
-            icon="random",
-            button_style="primary",
-            tooltip="Draw every class that is not locked at random",
-        )
-        back = widgets.Button(description="Reset", icon="undo", tooltip="The first person as it is; all locks open")
-        self.file = widgets.Text(
-            "mix.png",
-            description="File",
-            tooltip="File name, beside the notebook",
-            layout=widgets.Layout(width="196px"),
-            style={"description_width": "28px"},
-        )
-        many = widgets.Button(
-            description="Variations",
-            icon="th",
-            tooltip="Draw six mixtures to choose from",
-            layout=widgets.Layout(width="auto", flex="1 1 auto"),
-        )
-        many.on_click(lambda _: self.attempt(self.vary))
-        self.weight = widgets.FloatSlider(
-            1.0,
-            min=0,
-            max=1,
-            step=0.05,
-            description="weight",
-            tooltip="How much of the style picked last is taken; the rest stays that of the shape's own person",
-            layout=widgets.Layout(width=f"{SIDE}px"),
-            style={"description_width": "118px"},
-        )
-        self.when(self.weight, self._weighed)
-        self.strip_style = widgets.HTML(layout=widgets.Layout(display="none"))
-        cells = []
-        for n in range(STRIP):
-            cell = widgets.Button(tooltip=f"Variation {n + 1}: go on with it")
-            cell.on_click(lambda _, n=n: self.attempt(partial(self.take, n)))
-            cell.add_class("smis-cell")
-            cells.append(cell)
-        self.strip = widgets.HBox(
-            cells, layout=widgets.Layout(width=f"{SIDE}px", justify_content="space-between", display="none")
-        )
-        save = widgets.Button(description="Save PNG", icon="download", tooltip="Write the mixed person to this file")
-        for button, deed in ((dice, self.surprise), (back, self.reset), (save, self._save)):
-            button.on_click(lambda _, deed=deed: self.attempt(deed))
-            button.layout.width = "auto"
-            button.layout.flex = "1 1 auto"
-        self.count = widgets.HTML()
-
-        wide = widgets.Layout(width=f"{SIDE}px")
-        right = widgets.VBox(
-            [
-                self.result.widget,
-                self.weight,
-                widgets.HBox([dice, many, back], layout=wide),
-                self.strip,
-                widgets.HBox([self.file, save], layout=wide),
-                self.count,
-                self.status,
-            ],
-            layout=wide,
-        )
-        hint = widgets.HTML(f'<div class="smis-status"><small>{HINT}</small></div>')
-        board = widgets.VBox(rows)
+        self.result.widget.add_class("smis-result").tooltip = "The mixture; the words below say what it shows"
+        self.strip_style = widgets.HTML(layout=Layout(display="none"))
+        board = widgets.VBox(self._rows(), layout=Layout(overflow="auto hidden", flex="0 1 auto"))
         board.add_class(self.scope)
-        self.strip.add_class(f"{self.scope}-strip")
+        self.add_class("smis-mixer")
         self._assemble(
-            hint,
-            widgets.HBox([board, right], layout=widgets.Layout(flex_flow="row wrap", grid_gap="12px")),
+            hint(HINT.format(self.thing)),
+            widgets.HBox([board, self._right()], layout=Layout(flex_flow="row wrap", grid_gap="12px")),
             self.strip_style,
             style=cell_style(self.scope, self.board, paint(self.board, self.studio)),
         )
 
-    def _field(self, name: str, tooltip: str, deed: Callable[[str], None]) -> widgets.Text:
-        """A field for one letter. Not a menu: Jupyter takes the arrow keys away from menus, but not from text."""
-        field = widgets.Text(
-            description=name, tooltip=tooltip, style={"description_width": "80px"}, layout=widgets.Layout(width="122px")
-        )
-        self.when(field, partial(typed, deed))
-        field.add_class("smis-letter")
-        return field
+    def _rows(self) -> list[widgets.HBox]:
+        """The board: photographs, masks, and a row a class."""
+        whole = f"Take the whole {self.thing}: type a letter"
+        self.image = letter_field(self, self.thing, whole, self.whole, NAMES)
+        self.mask = letter_field(self, "shape", "Whose shape to take: type a letter", self.shape, NAMES)
+        self.cells: dict[tuple[int, int], widgets.Button] = {}
+        self.sources: list[widgets.Text] = []
+        self.locks: list[widgets.ToggleButton] = []
+        rows = [
+            self._row(PHOTO, self.image, f"Take the whole {self.thing} {{}}", self.whole),
+            self._row(MASK, self.mask, "Take the shape of {}", self.shape),
+        ]
+        for c, name in enumerate(self.label_set.classes):
+            pick = partial(self.pick, name)
+            self.sources.append(letter_field(self, name, f"Whose {name} to take: type a letter", pick, NAMES))
+            self.locks.append(padlock(self, f"Lock {name}: no other choice changes it", partial(self.lock, name)))
+            words = f"{name.capitalize()} of {{}}"
+            rows.append(self._row(CLASSES + c, self.sources[c], words, pick, self.locks[c]))
+        return rows
 
     def _row(
         self, row: int, field: widgets.Text, words: str, deed: Callable[[str], None], lock: widgets.Widget | None = None
     ) -> widgets.HBox:
-        """Swatch, field, lock, and one button a person; `words` with the person's letter is its tooltip."""
-        buttons = []
-        for p in range(self.board.people):
-            there = row < CLASSES or self.state.present[p][row - CLASSES]
-            text = words if there else f"{{}} shows no {self.label_set.classes[row - CLASSES]}"
-            button = widgets.Button(
-                tooltip=text.format(letter(p)), disabled=not there, layout=self.plain, style=self.bare
-            )
-            button.on_click(lambda _, p=p: self.attempt(partial(deed, letter(p))))
-            button.add_class("smis-cell")
+        """Swatch, field, lock, and one button an image; `words` with the image's letter is its tool tip."""
+        there = [row < CLASSES or self.state.present[p][row - CLASSES] for p in range(self.board.people)]
+        none = "" if row < CLASSES else f"{{}} shows no {self.label_set.classes[row - CLASSES]}"
+        buttons = cells(self, len(there), lambda p: (words if there[p] else none).format(letter(p)), deed)
+        for p, button in enumerate(buttons):
+            button.disabled = not there[p]
             self.cells[row, p] = button
-            buttons.append(button)
         colour = css(self.label_set.palette[row - CLASSES]) if row >= CLASSES else "transparent; box-shadow: none"
         swatch = widgets.HTML(f'<div class="smis-swatch" style="background: {colour}"></div>')
-        beside = widgets.Box(layout=widgets.Layout(width="36px")) if lock is None else lock
-        layout = widgets.Layout(height=f"{self.board.pitch}px", align_items="center")
+        beside = widgets.Box(layout=Layout(width="36px", flex="none")) if lock is None else lock
+        layout = Layout(height=f"{self.board.pitch}px", align_items="center", flex="none")
         return widgets.HBox([swatch, field, beside, widgets.HBox(buttons)], layout=layout)
+
+    def _right(self) -> widgets.VBox:
+        """The mixture, what belongs to it, and the words."""
+        wide = Layout(width=f"{SIDE}px")
+        dice = self.button("Surprise me", "random", "Draw every class that is not locked at random", self.surprise)
+        dice.button_style = "primary"
+        many = self.button("Variations", "th", "Draw six mixtures to choose from", self.vary)
+        back = self.button("Reset", "undo", f"The first {self.thing} as it is; all locks open", self.reset)
+        save = self.button("Save PNG", "download", "Write the mixture to this file", self._save)
+        for button in (dice, many, back, save):
+            button.layout.flex = "1 1 auto"
+        tip = "How much of the style picked last is taken; the rest stays the style of the shape's own image"
+        style = {"description_width": "118px"}
+        self.weight = widgets.FloatSlider(
+            1.0, min=0, max=1, step=0.05, description="weight", tooltip=tip, layout=wide, style=style
+        )
+        self.when(self.weight, self._weighed)
+        self.file = widgets.Text(
+            "mix.png",
+            description="File",
+            tooltip="File name, beside the notebook",
+            layout=Layout(width="196px"),
+            style={"description_width": "28px"},
+        )
+        tips = "Variation {}: go on with it"
+        variations = cells(self, STRIP, lambda n: tips.format(n + 1), lambda name: self.take(LETTERS.index(name)))
+        self.strip = widgets.HBox(
+            variations, layout=Layout(width=f"{SIDE}px", justify_content="space-between", display="none")
+        )
+        self.strip.add_class(f"{self.scope}-strip")
+        self.count = widgets.HTML()
+        parts = [
+            self.result.widget,
+            self.weight,
+            widgets.HBox([dice, many, back], layout=wide),
+            self.strip,
+            widgets.HBox([self.file, save], layout=wide),
+            self.count,
+            self.status,
+        ]
+        return widgets.VBox(parts, layout=wide)
 
     def _weighed(self, value: float) -> None:
         latest = self.state.latest
-        if latest is not None and moved(self.weight, value, self.state.weights[latest]):
+        if latest is None:
+            raise Refused("A weight belongs to the class that was picked last: pick one first.")
+        if moved(self.weight, value, self.state.weights[latest]):
             self.act(lambda state: state.weigh(latest, value))
 
     # --- saving -------------------------------------------------------------------------------------------------
@@ -327,4 +302,4 @@ class Mixer(Panel[MixerState]):
             self.tell(self.describe() + saved_link(self.saved, "image/png"))
 
     def _number(self, person: str) -> int:
-        return numbered(person, self.board.people, "person")
+        return numbered(person, self.board.people, self.thing)

@@ -9,7 +9,7 @@ from smis_widgets.board import CLASSES, MASK, PHOTO, Board, paint, wrap
 from smis_widgets.drawing import Studio
 from smis_widgets.mixer.state import MixerState, describe
 from smis_widgets.pictures import enlarge
-from smis_widgets.theme import ACCENT, FAINT, font
+from smis_widgets.theme import ACCENT, FAINT, font, thing
 
 
 def chosen(state: MixerState) -> set[tuple[int, int]]:
@@ -24,7 +24,7 @@ def chosen(state: MixerState) -> set[tuple[int, int]]:
 def snapshot(
     board: Board, studio: Studio, state: MixerState, pixels: np.ndarray, shown: tuple[int, int]
 ) -> Image.Image:
-    """The whole mixer as a still picture (RGB): names, board with marks, the mixed person at `shown`, the words."""
+    """The whole mixer as a still picture (RGB): names, board with marks, the mixture at `shown`, the words."""
     s = board.scale
     names, text = 116 * s, 14 * s
     width, height = board.size
@@ -33,7 +33,7 @@ def snapshot(
     lines = [line.replace("\u00a0", " ") for line in lines]  # Pillow's font has no such space
     sheet = Image.new("RGBA", (names + width + wide + 3 * text, height + 2 * text), (250, 250, 248, 255))
     draw = ImageDraw.Draw(sheet)
-    for row, name in enumerate(("person", "shape", *studio.samples.label_set.classes)):
+    for row, name in enumerate((thing(studio.samples.label_set.name), "shape", *studio.samples.label_set.classes)):
         _, y, _, cell = board.box(row, 0)
         middle = text + y + cell / 2
         if row >= CLASSES:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from smis.editing import mix
 from smis.sheets import to_uint8
@@ -38,7 +39,7 @@ class MixerState:
 
     def __post_init__(self) -> None:
         if not self.present or {len(row) for row in self.present} != {len(self.classes)}:
-            raise ValueError("a mixer needs at least one person, and one entry a class for each")
+            raise ValueError("a mixer needs at least one reference, and one entry a class for each")
         self._check_person(self.mask)
         if not self.sources:
             object.__setattr__(self, "sources", (self.mask,) * len(self.classes))
@@ -54,7 +55,7 @@ class MixerState:
         self._check_person(person)
         self._check_class(c)
         if not self.present[person][c]:
-            have = ", ".join(letter(p) for p in self.having(c)) or "nobody here"
+            have = ", ".join(letter(p) for p in self.having(c)) or "none of these"
             raise Refused(
                 f"{letter(person)} shows no {self.classes[c]}, so there is no style to take. "
                 f"{self.classes[c].capitalize()} can be had from: {have}."
@@ -139,6 +140,16 @@ def start(studio: Studio) -> MixerState:
     return MixerState(tuple(studio.samples.label_set.classes), present)
 
 
+@torch.inference_mode()
+def codes(state: MixerState, studio: Studio) -> Tensor:
+    """The mixed codes `(1, C, D, h, w)`."""
+    mixed = mix(studio.codes, state.drawn())
+    for c, weight in state.blended().items():
+        # Z_c = (1 - w) Z_c^own + w Z_c^picked
+        mixed[0, c] = torch.lerp(studio.codes.values[state.mask, c], mixed[0, c], weight)
+    return mixed
+
+
 def render(state: MixerState, studio: Studio) -> Frame:
     """Decode the mixture. An error becomes part of the frame.
 
@@ -146,12 +157,7 @@ def render(state: MixerState, studio: Studio) -> Frame:
     """
     try:
         labels = studio.samples.labels[state.mask]
-        with torch.inference_mode():
-            codes = mix(studio.codes, state.drawn())  # (1, C, D, h, w)
-            for c, weight in state.blended().items():
-                # Z_c = (1 - w) Z_c^own + w Z_c^picked
-                codes[0, c] = torch.lerp(studio.codes.values[state.mask, c], codes[0, c], weight)
-            image = studio.decode(codes, labels)
+        image = studio.decode(codes(state, studio), labels)
         counts = np.bincount(labels.ravel(), minlength=len(studio.samples.label_set))
         return Frame(to_uint8(image), {"areas": tuple(float(n) / labels.size for n in counts)})
     except Exception as error:

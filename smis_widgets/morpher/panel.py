@@ -17,12 +17,15 @@ import numpy as np
 from PIL import Image
 
 from smis.datasets.archive import Samples
-from smis_widgets.base import Frame, Panel, Refused
+from smis.outside import read_small, shortened
+from smis.sheets import to_uint8
+from smis_widgets.base import Frame, Refused
 from smis_widgets.controls import numbered, working
 from smis_widgets.drawing import Model, Studio
+from smis_widgets.hasty import Hasty
 from smis_widgets.morpher import export
 from smis_widgets.morpher.pictures import Filmstrip, snapshot
-from smis_widgets.morpher.render import describe, film, render, start
+from smis_widgets.morpher.render import codes, describe, film, render, start
 from smis_widgets.morpher.state import MorphState
 from smis_widgets.morpher.timeline import FPS
 from smis_widgets.morpher.view import MorphControls
@@ -32,7 +35,7 @@ from smis_widgets.saving import saved_link, write_new
 MIME = {".gif": "image/gif", ".mp4": "video/mp4", ".json": "application/json"}
 
 
-class Morpher(Panel[MorphState]):
+class Morpher(Hasty[MorphState]):
     """Morph styles: `Morpher(model, gallery)` with a `GroupDNet` and `Samples` of the network's size, two or more.
 
     `pictures` are the same references in a finer size, for the thumbnails.
@@ -112,6 +115,7 @@ class Morpher(Panel[MorphState]):
 
     def snapshot(self, scale: int = 1) -> Image.Image:
         """The whole widget as a still picture, `scale` times as large: works with no front end."""
+        self.settle()
         if self.frame.image is None or not self.frames:
             raise RuntimeError("nothing has been drawn yet: the status line says why")
         words, shown = describe(self.state, self.studio), self.view.shown
@@ -147,9 +151,16 @@ class Morpher(Panel[MorphState]):
 
     def open_session(self, name: str = "morph.json") -> None:
         """Go on with the choices of a saved session."""
-        if not Path(name).is_file():
-            raise Refused(f"There is no session {name} in {Path.cwd()}. Save one first, or type another name.")
-        text = Path(name).read_text()
+        try:
+            if not Path(name).is_file():
+                raise Refused(f"There is no session {name} in {Path.cwd()}. Save one first, or type another name.")
+            text = read_small(Path(name)).decode("utf-8", "replace")
+        except Refused:
+            raise
+        except (OSError, ValueError) as error:
+            raise Refused(
+                f"{shortened(name)} cannot be read: {shortened(error)}. Choose a file that Save session wrote."
+            ) from error
         self.act(lambda state: state.from_json(text))
 
     def close(self) -> None:
@@ -168,15 +179,20 @@ class Morpher(Panel[MorphState]):
             return
         try:
             with working(self.view.busy, "drawing the filmstrip"):
-                self.frames = list(film((state.to(amount) for amount in state.amounts()), self.studio))
-            strip = Filmstrip(state.steps, self.frames[0].shape[:2])
-            self.view.strip_style.value = strip.style(self.view.scope, self.frames)
-            self._filmed = shown
-        except Exception as error:
+                frames = list(film((state.to(amount) for amount in state.amounts()), self.studio))
+            strip = Filmstrip(state.steps, frames[0].shape[:2])
+            self.view.strip_style.value = strip.style(self.view.scope, frames)
+            self.frames, self._filmed = frames, shown
+        except BaseException as error:
             self.fail(error)
+            if not isinstance(error, Exception):
+                raise
 
     def compute(self, state: MorphState) -> Frame:
         return render(state, self.studio)
+
+    def coarse(self, state: MorphState) -> np.ndarray:
+        return to_uint8(self.studio.coarse(codes(state, self.studio), self.studio.samples.labels[state.mask]))
 
     def show(self, frame: Frame) -> None:
         assert frame.image is not None
@@ -190,7 +206,7 @@ class Morpher(Panel[MorphState]):
         return first + "".join(f"<br><small>{line}</small>" for line in rest)
 
     # --- callbacks ---------------------------------------------------------------------------------------------
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Say what went wrong, set the controls back to the state, and stop playing."""
         self.view.clock.playing = False
         super().fail(error)

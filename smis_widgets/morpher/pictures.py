@@ -56,7 +56,7 @@ class Filmstrip:
     def style(self, scope: str, images: Sequence[np.ndarray]) -> str:
         """CSS that gives each button `.smis-frame` inside `.scope` its picture."""
         width, height = self.cell
-        frame = f".{scope} .smis-frame"
+        frame = f".smis-morpher .{scope} .smis-frame"
         rules = [
             f"{frame} {{ width: {width}px; height: {height}px; margin: 0 {self.gap:.3f}px;"
             f" background: url({data_url(self.sheet(images))}) 0 0 / {width * self.steps}px {height}px; }}"

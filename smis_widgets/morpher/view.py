@@ -10,10 +10,11 @@ import ipywidgets as widgets
 from ipywidgets import Layout
 
 from smis_widgets.board import Board, cell_style, paint
-from smis_widgets.controls import mark, put, typed
+from smis_widgets.controls import cells, flag, letter_field, mark, put, toggle, toggles
+from smis_widgets.look import hint, swatches
 from smis_widgets.morpher.pictures import ROWS, WIDTH, Chart, Filmstrip, data_url, label
 from smis_widgets.morpher.state import ARC, FILMSTRIPS, STRAIGHT, MorphState
-from smis_widgets.morpher.style import MORPHER, chip_style, gallery_style
+from smis_widgets.morpher.style import MORPHER, gallery_style
 from smis_widgets.morpher.timeline import FPS, HIGHEST, LOWEST
 from smis_widgets.surface import Surface
 from smis_widgets.theme import letter
@@ -40,7 +41,7 @@ class MorphControls:
         factor = max(1, FINE // width)
         self.shown = (SIDE, SIDE * height // width)
         self.result = Surface((width * factor, height * factor), self.shown)
-        self.result.widget.add_class("smis-result")
+        self.result.widget.add_class("smis-result").tooltip = "The morph; the words beside it say what it shows"
         self.scope = f"smis-{morpher.model_id[:8]}"
         self.busy, self.strip_style = widgets.HTML(), widgets.HTML(layout=Layout(display="none"))
         self.plain, self.bare = Layout(), widgets.ButtonStyle()  # shared by many buttons
@@ -51,30 +52,31 @@ class MorphControls:
         self.style = (
             MORPHER
             + gallery_style(self.scope, self.board, cell_style(self.scope, self.board, paint(self.board, self.studio)))
-            + chip_style(self.scope, self.label_set.palette)
+            + swatches(self.scope, "smis-chip", self.label_set.palette)
         )
-        self.path = self._toggles(
+        self.path = toggles(
+            morpher,
             "path",
+            "How a code goes from the first reference to the second",
             {"straight (linear)": STRAIGHT, "arc (spherical)": ARC},
-            ("Linear: Z = Z_a + t (Z_b - Z_a)", "Spherical: each class's code turns around the origin"),
             morpher.along,
+            ("Linear: Z = Z_a + t (Z_b - Z_a)", "Spherical: each class's code turns around the origin"),
         )
-        swap = self._button("Swap", "exchange", "Let the two references change places", morpher.swap)
-        back = self._button("Reset", "undo", "The first reference to the second, all classes", morpher.reset)
+        swap = morpher.button("Swap", "exchange", "Let the two references change places", morpher.swap)
+        back = morpher.button("Reset", "undo", "The first reference to the second, all classes", morpher.reset)
         left = widgets.VBox(
             [gallery, chips, self.path, morpher.status],
             layout=Layout(width=f"{WIDTH - SIDE - 16}px", min_height=f"{self.shown[1] + 40}px", grid_gap="8px"),
         )
         right = widgets.VBox([self.result.widget, widgets.HBox([swap, back])], layout=Layout(width=f"{SIDE}px"))
-        hint = widgets.HTML(
-            f'<div class="smis-status"><small>{HINT}</small></div>', layout=Layout(max_width=f"{WIDTH}px")
-        )
         top = widgets.HBox([left, right], layout=Layout(flex_flow="row wrap", grid_gap="16px"))
-        self.children = (hint, top, *self._strip(), *self._film(), self._files(), self.strip_style)
+        lower = widgets.VBox([*self._strip(), *self._film()], layout=Layout(overflow="auto hidden"))
+        morpher.add_class("smis-morpher")
+        self.children = (hint(HINT, WIDTH), top, lower, self._files(), self.strip_style)
 
     # --- the parts -----------------------------------------------------------------------------------------------
     def _gallery(self) -> widgets.VBox:
-        morpher, look = self.morpher, {"layout": self.plain, "style": self.bare}
+        morpher = self.morpher
         deeds: tuple[Callable[[str], None], ...] = (
             lambda name: morpher.between(a=name),
             lambda name: morpher.between(b=name),
@@ -85,18 +87,8 @@ class MorphControls:
         self.letters: list[widgets.Text] = []
         rows = []
         for (name, _), deed, tip in zip(ROWS, deeds, words, strict=True):
-            field = widgets.Text(
-                description=name,
-                tooltip=tip.format("whom: type a letter"),
-                style={"description_width": "40px"},
-                layout=Layout(width="78px"),
-            )
-            field.add_class("smis-letter")
-            morpher.when(field, partial(typed, deed))
-            buttons = [widgets.Button(tooltip=tip.format(letter(p)), **look) for p in range(self.board.people)]
-            for p, button in enumerate(buttons):
-                button.on_click(lambda _, p=p, deed=deed: morpher.attempt(partial(deed, letter(p))))
-                button.add_class("smis-cell")
+            field = letter_field(morpher, name, tip.format("which: type a letter"), deed, 40)
+            buttons = cells(morpher, self.board.people, partial(_told, tip), deed)
             self.letters.append(field)
             self.cells.append(buttons)
             layout = Layout(height=f"{self.board.pitch}px", align_items="center")
@@ -117,16 +109,13 @@ class MorphControls:
             ("all", "Let all classes move", range(len(self.chips))),
             ("none", "Let no class move, to begin with one", ()),
         ):
-            button = widgets.Button(description=word, tooltip=tip)
-            button.add_class("smis-few")
-            button.on_click(partial(self._few, classes))
-            few.append(button)
+            few.append(morpher.button(word, "", tip, partial(self._few, classes), "smis-few"))
         box = widgets.HBox([*self.chips, *few], layout=Layout(flex_flow="row wrap", flex="none"))
         box.add_class("smis-chips").add_class(self.scope)
         return box
 
-    def _few(self, classes: Iterable[int], _: widgets.Button) -> None:
-        self.morpher.attempt(lambda: self.morpher.act(lambda state: state.choose(classes)))
+    def _few(self, classes: Iterable[int]) -> None:
+        self.morpher.act(lambda state: state.choose(classes))
 
     def _strip(self) -> tuple[widgets.Widget, ...]:
         self.amount = widgets.FloatSlider(
@@ -137,8 +126,13 @@ class MorphControls:
         self.strip = widgets.HBox(layout=Layout(overflow="hidden"))
         self.strip.add_class(self.scope)
         self.ticks = widgets.HTML()
-        self.steps = self._toggles(
-            "frames", {str(n): n for n in FILMSTRIPS}, (), lambda n: self.morpher.act(lambda state: state.filmstrip(n))
+        self.steps = toggles(
+            self.morpher,
+            "frames",
+            "How many pictures the filmstrip has",
+            {str(n): n for n in FILMSTRIPS},
+            lambda n: self.morpher.act(lambda state: state.filmstrip(n)),
+            [f"A filmstrip of {n} pictures" for n in FILMSTRIPS],
         )
         return self.amount, self.strip, self.ticks
 
@@ -147,18 +141,13 @@ class MorphControls:
         self.clock = widgets.Play(min=0, interval=1000 // FPS, repeat=True, layout=Layout(display="none"))
         morpher.when(self.clock, morpher.tick)
         morpher.when(self.clock, self._played, "playing")
-        self.playing = widgets.ToggleButton(
-            description="Play", icon="play", tooltip="Play the film along the time line"
-        )
-        morpher.when(self.playing, morpher.play)
-        self.loop = widgets.ToggleButton(True, description="Loop", icon="repeat", tooltip="Begin again at the end")
-        morpher.when(self.loop, lambda on: setattr(self.clock, "repeat", on))
-        for toggle in (self.playing, self.loop):
-            toggle.add_class("smis-tool")
-        before = self._button("", "step-backward", "Go to the keyframe before", partial(morpher.key, -1))
-        after = self._button("", "step-forward", "Go to the next keyframe", partial(morpher.key, 1))
-        self.add = self._button("Keyframe", "plus", "Keep this amount at this time", morpher.add_key)
-        self.remove = self._button("Keyframe", "minus", "Remove the keyframe at this time", morpher.remove_key)
+        self.playing = toggle(morpher, "Play", "play", "Play the film along the time line", morpher.play)
+        repeat = partial(setattr, self.clock, "repeat")
+        self.loop = toggle(morpher, "Loop", "repeat", "Begin again at the end", repeat, on=True)
+        before = morpher.button("", "step-backward", "Go to the keyframe before", partial(morpher.key, -1))
+        after = morpher.button("", "step-forward", "Go to the next keyframe", partial(morpher.key, 1))
+        self.add = morpher.button("Keyframe", "plus", "Keep this amount at this time", morpher.add_key)
+        self.remove = morpher.button("Keyframe", "minus", "Remove the keyframe at this time", morpher.remove_key)
         self.length = widgets.FloatText(
             description="Seconds", tooltip="How long the film is", style={"description_width": "56px"}, step=0.5
         )
@@ -198,30 +187,11 @@ class MorphControls:
             ("Open session", "folder-open", "Go on with saved choices", ".json", morpher.open_session),
         )
         buttons = [
-            self._button(word, icon, tip, partial(morpher.file, kind, deed)) for word, icon, tip, kind, deed in deeds
+            morpher.button(word, icon, tip, partial(morpher.file, kind, deed)) for word, icon, tip, kind, deed in deeds
         ]
         self.progress = widgets.IntProgress(layout=Layout(width="90px", visibility="hidden"))
         row = [self.name, *buttons, self.progress, self.busy]
         return widgets.HBox(row, layout=Layout(align_items="center", flex_flow="row wrap", margin="8px 0 0 0"))
-
-    def _button(self, word: str, icon: str, tip: str, deed: Callable[[], None]) -> widgets.Button:
-        button = widgets.Button(description=word, icon=icon, tooltip=tip)
-        button.add_class("smis-tool")
-        button.on_click(lambda _: self.morpher.attempt(deed))
-        return button
-
-    def _toggles(
-        self, name: str, options: dict[str, object], tips: tuple[str, ...], deed: Callable
-    ) -> widgets.ToggleButtons:
-        toggles = widgets.ToggleButtons(
-            options=options,
-            description=name,
-            tooltips=list(tips),
-            style={"description_width": "46px", "button_width": "auto"},
-        )
-        toggles.add_class("smis-set")
-        self.morpher.when(toggles, deed)
-        return toggles
 
     def _dragged(self, amount: float) -> None:
         """The browser's slider also reports when it has rounded an amount of the film to its own step: not a move."""
@@ -243,7 +213,7 @@ class MorphControls:
             chip.value = c in state.moving
             chip.icon = "check" if chip.value else ""
             seen = state.present[state.mask][c]
-            (chip.remove_class if seen else chip.add_class)("smis-unseen")
+            flag(chip, not seen, "smis-unseen")
             chip.tooltip = f"Let {state.classes[c]} move" + ("" if seen else ": this shape shows none")
         self.path.value, self.steps.value = state.path, state.steps
         put(self.amount, state.amount)
@@ -301,3 +271,8 @@ class MorphControls:
                 widget.layout.close()
                 widget.close()
         mark(self.line.children[1:], state.line.at(state.time))
+
+
+def _told(tip: str, number: int) -> str:
+    """A tool tip with the letter of an image."""
+    return tip.format(letter(number))

@@ -41,6 +41,7 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
     "load": ("map",),
 }
 LONGEST = 1_000_000  # letters of a line: a label map of 2048 x 2048 pixels as text stays below
+MOST_POINTS = 10_000  # of one edit: three minutes of one stroke
 STAMPS = ("stamp", "mirror")  # as it was cut, and with left and right exchanged
 EXAMPLE = {"class": "CLASS", "size": "8", "point": "20,40", "point+": "20,40 60,44", "letter": "B", "map": "MAP"}
 

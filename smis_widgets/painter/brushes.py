@@ -27,6 +27,8 @@ def stroke(shape: tuple[int, int], points: Sequence[Point], size: float) -> np.n
     for (x0, y0), (x1, y1) in zip(points, points[1:] if len(points) > 1 else points):
         top, bottom = _span(min(y0, y1) - radius, max(y0, y1) + radius, shape[0])
         left, right = _span(min(x0, x1) - radius, max(x0, x1) + radius, shape[1])
+        if covered[top:bottom, left:right].all():
+            continue
         y, x = np.mgrid[top:bottom, left:right] + 0.5
         dx, dy = x1 - x0, y1 - y0
         along = np.clip(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1)

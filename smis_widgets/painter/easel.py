@@ -16,7 +16,7 @@ from ipycanvas import Canvas
 
 from smis.labels import LabelSet
 from smis_widgets.painter.brushes import Point, runs
-from smis_widgets.surface import Surface, forget_current_canvas, safe_hold
+from smis_widgets.surface import NamedCanvas, Surface, forget_current_canvas, is_place, safe_hold
 from smis_widgets.theme import ACCENT, css
 
 Handler = Callable[[float, float], None]
@@ -42,12 +42,12 @@ class Easel:
         self.colours = np.array(label_set.palette, np.uint8)
         self.shape, self.zoom = shape, shown[0] / shape[1]
         self.map = Surface((shape[1], shape[0]), shown)
-        self.map.widget.add_class("smis-map")
+        self.map.widget.add_class("smis-map").tooltip = "The label map"
         cell = "1 / 1 / 2 / 2"
-        self.guides = Canvas(
+        self.guides = NamedCanvas(
             width=shown[0], height=shown[1], layout=widgets.Layout(width=f"{shown[0]}px", height=f"{shown[1]}px")
         )
-        self.guides.add_class("smis-guides")
+        self.guides.add_class("smis-guides").tooltip = "The label map: paint here"
         for canvas in (picture.widget, self.map.widget, self.guides):
             canvas.layout.grid_area = cell
         self.guides.on_client_ready(forget_current_canvas)
@@ -58,7 +58,7 @@ class Easel:
             (self.guides.on_mouse_up, up),
             (self.guides.on_mouse_out, out),
         ):
-            listen(lambda x, y, deed=deed: deed(x / self.zoom, y / self.zoom))
+            listen(lambda x, y, deed=deed: self._mouse(x, y, deed))
         self._last_touch = (0.0, 0.0)
         self.guides.on_touch_start(lambda touches: self._touch(touches, down))
         self.guides.on_touch_move(lambda touches: self._touch(touches, move))
@@ -124,8 +124,12 @@ class Easel:
             self.guides.clear()
             yield self.guides
 
+    def _mouse(self, x: float | None, y: float | None, deed: Handler) -> None:
+        if x is not None and y is not None and is_place(x, y):
+            deed(x / self.zoom, y / self.zoom)
+
     def _touch(self, touches: list[tuple[float, float]], deed: Handler) -> None:
-        if touches:
+        if touches and is_place(*touches[0]):
             self._last_touch = (touches[0][0] / self.zoom, touches[0][1] / self.zoom)
             deed(*self._last_touch)
 

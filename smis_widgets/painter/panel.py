@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from smis.datasets.archive import Samples
-from smis_widgets.base import Frame, Panel, Refused, problem
+from smis.outside import read_small
+from smis_widgets.base import Frame, Panel, Refused
 from smis_widgets.drawing import Model
 from smis_widgets.painter import pictures as paintbox
 from smis_widgets.painter.actions import Action, map_to_text
@@ -135,8 +136,8 @@ class Painter(Panel[PainterState]):
 
         def loaded(state: PainterState) -> PainterState:
             try:
-                data = file if isinstance(file, bytes) else Path(file).read_bytes()
-            except OSError as error:
+                data = file if isinstance(file, bytes) else read_small(Path(file))
+            except (OSError, ValueError) as error:
                 raise Refused(f"Not loaded: {error}. Files are looked for beside the notebook.") from error
             if data.lstrip()[:1] == b"{":
                 return state.from_json(data.decode(errors="replace"))
@@ -192,28 +193,25 @@ class Painter(Panel[PainterState]):
         self.lens = self.lens.dragged(grabbed, now)
         self._set_controls()
 
+    def _reloaded(self) -> None:
+        """A page was loaded: a stroke under way on the one before is forgotten, as its release will never come."""
+        self.hand.cancel()
+        self._set_controls()
+
     def _put(self, image: np.ndarray) -> None:
         self._on_screen = image
         self.result.show(np.array(enlarge(image, self.result.size)))
 
-    # --- callbacks: whatever happens in one reaches the status line ---------------------------------------------------
-    def guarded(self, deed: Callable[..., Any]) -> Callable[..., None]:
-        """The same callback, with its errors shown in the widget."""
+    # --- callbacks --------------------------------------------------------------------------------------------------
+    def fail(self, error: BaseException) -> None:
+        """As every panel; what the hand had begun is forgotten."""
+        with suppress(Exception):  # the same may fail again; the first error is what counts
+            self.hand.cancel()
+        super().fail(error)
 
-        def run(*args: Any) -> None:
-            if self._busy:
-                return
-            try:
-                deed(*args)
-            except Exception as error:
-                with suppress(Exception):  # the same may fail again; the first error is what counts
-                    self.hand.cancel()
-                    self._set_controls()
-                self.tell(self.describe() + problem(error))
-                if self.strict:
-                    raise
-
-        return run
+    def pointer(self, deed: Callable[[float, float], None]) -> Callable[[float, float], None]:
+        """What the mouse does, with its errors shown in the widget."""
+        return lambda x, y: self.attempt(partial(deed, x, y))
 
     def cover(self, percent: int) -> None:
         """How much the label map covers the picture on the easel, in per cent."""
@@ -285,14 +283,15 @@ class Painter(Panel[PainterState]):
         height, width = self.scenes.shape
         fine = 2 if width < 100 else 1  # small pictures are enlarged smoothly here, the rest is the browser's
         self.result = Surface((fine * width, fine * height), self.shown)
-        self.result.widget.add_class("smis-result")
+        self.result.widget.add_class("smis-result").tooltip = "The image that the network draws from the label map"
         hand = self.hand
-        pointer = [self.guarded(deed) for deed in (hand.down, hand.move, hand.up, hand.out)]
+        pointer = [self.pointer(deed) for deed in (hand.down, hand.move, hand.up, hand.out)]
         self.easel = hand.easel = Easel(self.label_set, self.scenes.shape, self.shown, self.result, *pointer)
         self.bench = Workbench(self)
         self.easel.widget.add_class(f"{self.bench.scope}-easel")
         # Without this, Jupyter takes the keys for its own: x would cut the cell.
         self.easel.guides.on_mouse_down(lambda x, y: self.bench.keys.focus())
+        self.easel.guides.on_client_ready(lambda: self.attempt(self._reloaded))
         self.add_class("smis-painter")
         rows = self.bench.rows(self.easel.widget, self.result.widget, self.shown)
-        self._assemble(*rows[:-2], self.status, *rows[-2:], style=self.bench.style())
+        self._assemble(*rows[:-1], self.status, rows[-1], style=self.bench.style())

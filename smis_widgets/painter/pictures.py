@@ -11,53 +11,45 @@ from PIL import Image, ImageDraw
 
 from smis.labels import LabelSet
 from smis_widgets.board import cut_out, wrap
+from smis_widgets.look import DIM, EDGE, RING, SWATCH, swatches
 from smis_widgets.painter.atelier import Atelier, describe
 from smis_widgets.painter.state import PainterState
 from smis_widgets.pictures import enlarge
-from smis_widgets.theme import ACCENT, FAINT, TILE, css, font, letter
+from smis_widgets.theme import FAINT, TILE, font, letter
 
 CELL = 48  # a thumbnail's side in CSS pixels
 FINE = 2  # pixels of a thumbnail for each CSS pixel
 
 STYLE = f"""<style>
 .smis-painter canvas {{ image-rendering: auto; }}
-.smis-easel {{ display: grid; border-radius: 8px; background: rgb(128 128 128 / 20%); }}
-canvas.smis-map {{ image-rendering: pixelated; pointer-events: none; }}
-canvas.smis-guides {{ cursor: crosshair; outline: none; }}
+.smis-painter .smis-easel {{ display: grid; border-radius: 8px; background: rgb(128 128 128 / 20%); }}
+.smis-painter canvas.smis-map {{ image-rendering: pixelated; pointer-events: none; }}
+.smis-painter canvas.smis-guides {{ cursor: crosshair; outline: none; }}
+.smis-painter .smis-tool.jupyter-button {{ padding: 0 7px; margin: 0 2px 2px 0; }}
 .smis-painter .smis-classes .smis-tool.jupyter-button {{ width: 100%; margin: 0 0 1px; padding: 0 6px 0 4px;
-  flex: none; text-align: left; background: transparent; border-radius: 5px; overflow: hidden; text-overflow: ellipsis;
-  color: var(--jp-ui-font-color1, inherit); }}
-.smis-painter .smis-classes .jupyter-button.smis-absent {{ color: var(--jp-ui-font-color2, gray); }}
-.smis-classes .jupyter-button::before {{ content: ""; display: inline-block; width: 14px; height: 14px;
-  margin-right: 7px; vertical-align: -2px; border-radius: 3px; box-shadow: 0 0 0 1px rgb(128 128 128 / 60%); }}
-.smis-painter .smis-tool.jupyter-button {{ width: auto; padding: 0 7px; margin: 0 2px 2px 0; border-radius: 5px; }}
-.smis-painter .smis-tool.jupyter-button.smis-on {{
-  box-shadow: inset 0 0 0 2px {css(ACCENT)}; background: rgb(230 140 0 / 16%); }}
-.smis-tray .smis-cell {{ width: {CELL}px; height: {CELL}px; margin: 0 4px 0 0; padding: 0; flex: none;
-  border-radius: 5px; background: rgb(150 150 150 / 31%) center / cover no-repeat; }}
-.smis-tray .smis-cell:hover:enabled {{ box-shadow: inset 0 0 0 2px rgb(128 128 128); }}
-.smis-tray .smis-cell.smis-on, .smis-tray .smis-cell.smis-on:hover {{
-  box-shadow: inset 0 0 0 3px {css(ACCENT)}, inset 0 0 0 4px white; }}
-.smis-painter .jupyter-button:focus-visible {{
-  outline: 2px dashed var(--jp-ui-font-color1, gray); outline-offset: -2px; }}
+  text-align: left; overflow: hidden; text-overflow: ellipsis; }}
+.smis-painter .smis-classes .smis-tool.jupyter-button:not(.smis-on) {{ background: transparent;
+  border-color: transparent; }}
+.smis-painter .smis-classes .jupyter-button.smis-absent {{ color: {DIM}; font-style: italic; }}
+.smis-painter .smis-classes .jupyter-button::before {{ {SWATCH} }}
+.smis-painter .smis-tray .smis-cell {{ width: {CELL}px; height: {CELL}px; margin: 0 4px 0 0; padding: 0; flex: none;
+  border: 0; border-radius: 5px; background: rgb(150 150 150 / 31%) center / cover no-repeat; }}
+.smis-painter .smis-tray .smis-cell:hover:enabled {{ box-shadow: inset 0 0 0 2px {EDGE}; }}
+.smis-painter .smis-tray .smis-cell.smis-on, .smis-painter .smis-tray .smis-cell.smis-on:hover:enabled {{ {RING} }}
 .smis-painter .smis-measure .widget-readout {{ min-width: 30px; width: 34px; }}
-.smis-load.jupyter-button {{ width: auto; margin: 0; border-radius: 5px; font-size: 0; }}
-.smis-load.jupyter-button::after {{ content: "Load"; font-size: var(--jp-widgets-font-size, 13px); }}
-.smis-load.jupyter-button i {{ font-size: var(--jp-widgets-font-size, 13px); }}
-.smis-busy {{ opacity: 0; transition: opacity 0s; font-size: 12px; color: {css(ACCENT)}; }}
-.smis-busy.smis-now {{ opacity: 1; transition: opacity 0s 0.15s; }}
+.smis-painter .smis-load.jupyter-button {{ width: auto; margin: 0; font-size: 0; }}
+.smis-painter .smis-load.jupyter-button::after {{ content: "Load"; font-size: var(--jp-widgets-font-size, 13px); }}
+.smis-painter .smis-load.jupyter-button i {{ font-size: var(--jp-widgets-font-size, 13px); }}
+.smis-painter .smis-busy {{ visibility: hidden; }}
+.smis-painter .smis-busy.smis-now {{ visibility: visible; transition: visibility 0s 0.15s; }}
 </style>"""
 
 
 def class_style(scope: str, label_set: LabelSet, height: int) -> str:
     """CSS that gives the n-th button in `.scope` the colour of class n; all fit into `height` pixels, if they can."""
     tall = min(max(height // len(label_set) - 2, 20), 26)
-    rules = [f".{scope} .smis-tool.jupyter-button {{ height: {tall}px; line-height: {tall}px; }}"]
-    rules += [
-        f".{scope} > :nth-child({n + 1})::before {{ background: {css(colour)}; }}"
-        for n, colour in enumerate(label_set.palette)
-    ]
-    return "<style>" + "\n".join(rules) + "</style>"
+    rules = [f".smis-painter .{scope} .smis-tool.jupyter-button {{ height: {tall}px; }}"]
+    return "<style>" + "\n".join(rules) + "</style>" + swatches(scope, "smis-tool", label_set.palette)
 
 
 def tray_style(scope: str, tiles: Sequence[Image.Image | None]) -> str:
@@ -68,7 +60,7 @@ def tray_style(scope: str, tiles: Sequence[Image.Image | None]) -> str:
             data = io.BytesIO()
             tile.save(data, "PNG")
             url = f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
-            rules.append(f".{scope} > .smis-cell:nth-child({n + 1}) {{ background-image: url({url}); }}")
+            rules.append(f".smis-painter .{scope} > .smis-cell:nth-child({n + 1}) {{ background-image: url({url}); }}")
     return "<style>" + "\n".join(rules) + "</style>"
 
 

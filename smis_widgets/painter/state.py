@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,10 +18,11 @@ from smis.labels import LabelSet
 from smis.outside import parse_json, shortened
 from smis_widgets.base import Refused
 from smis_widgets.painter import brushes
-from smis_widgets.painter.actions import STAMPS, Action, text_to_map
+from smis_widgets.painter.actions import MOST_POINTS, STAMPS, Action, text_to_map
 from smis_widgets.theme import letter
 
 FORMAT = "smis-painting-1"
+REPLAY = 20.0  # seconds of work for a session that is loaded: some 20,000 edits
 TOOLS = ("brush", "erase", "fill", "rectangle", "polygon", "replace", "move", "pick", "stamp", "look")
 
 
@@ -107,6 +109,9 @@ class PainterState:
     # --- editing --------------------------------------------------------------------------------------------------
     def do(self, action: Action) -> PainterState:
         """The state after an edit; what had been taken back is forgotten. Raises Refused when it changes nothing."""
+        points = max((len(value) for value in action.values if isinstance(value, tuple)), default=0)
+        if points > MOST_POINTS:
+            raise Refused(f"One {action.verb} goes along at most {MOST_POINTS:,} points, this one has {points:,}.")
         labels, scene = self._after(action)
         differ = labels != self.labels
         if not differ.any() and scene == self.scene:
@@ -199,7 +204,10 @@ class PainterState:
         )
 
     def from_json(self, text: str) -> PainterState:
-        """A saved session, played again on these examples. Raises Refused when it was made with others."""
+        """A saved session, played again on these examples.
+
+        Raises Refused when it was made with others, is damaged, or takes longer than `REPLAY` to play again.
+        """
         try:
             data: Any = parse_json(text)
         except ValueError as error:
@@ -214,7 +222,13 @@ class PainterState:
         try:
             first = self.scenes.number(wanted["scene"])
             state = replace(self, scene=first, labels=self.scenes.labels[first], done=(), undone=())
-            for line in wanted["done"]:
+            start = time.process_time()
+            for number, line in enumerate(wanted["done"]):
+                if time.process_time() - start > REPLAY:
+                    raise Refused(
+                        f"This session takes too long: {number:,} of its {len(wanted['done']):,} edits took more than "
+                        f"{REPLAY:g} s. Load the label map that Save labels wrote instead."
+                    )
                 state = state.do(Action.parse(line))
             return replace(state, undone=tuple(Action.parse(line) for line in wanted["undone"]))
         except (KeyError, TypeError, AttributeError) as error:

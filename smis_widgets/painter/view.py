@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from smis_widgets.controls import cells, flag, toggle
 from smis_widgets.painter import pictures as paintbox
 from smis_widgets.painter.lens import MOST, Lens
 from smis_widgets.painter.state import PainterState
@@ -51,14 +52,14 @@ class Workbench:
         self.painter, self.label_set = painter, painter.label_set
         self.scope, height = f"smis-{painter.model_id[:8]}", painter.scenes.shape[0]
         self.tools = {
-            tool: self._button(name, icon, f"{words} (key {key})", partial(painter.hold, tool))
+            tool: painter.button(name, icon, f"{words} (key {key})", partial(painter.hold, tool))
             for tool, (name, icon, key, words) in TOOLS.items()
         }
-        self.undo = self._button("Undo", "undo", "Take the last edit back (key z)", painter.undo)
-        self.redo = self._button("Redo", "repeat", "Do again what was taken back (key y)", painter.redo)
-        self.back = self._button("Reset", "refresh", "As at the start; Redo brings the edits back", painter.reset)
+        self.undo = painter.button("Undo", "undo", "Take the last edit back (key z)", painter.undo)
+        self.redo = painter.button("Redo", "repeat", "Do again what was taken back (key y)", painter.redo)
+        self.back = painter.button("Reset", "refresh", "As at the start; Redo brings the edits back", painter.reset)
         self.classes = [
-            self._button(name, "", name, partial(painter.hold, None, name)) for name in self.label_set.classes
+            painter.button(name, "", name, partial(painter.hold, None, name)) for name in self.label_set.classes
         ]
         self.size = self._slider(
             "Size",
@@ -73,11 +74,8 @@ class Workbench:
         self.zoom = self._slider(
             "Zoom", (1, MOST), 1, "How many times as large the map is shown; the tool Look moves it", painter.magnify
         )
-        self.mirror = widgets.ToggleButton(
-            description="Mirror", icon="arrows-h", tooltip="Exchange left and right of the stamp (key v)"
-        )
-        self.mirror.add_class("smis-tool")
-        self.mirror.observe(painter.guarded(lambda change: painter.mirror(change.new)), "value")
+        tip = "Exchange left and right of the stamp (key v)"
+        self.mirror = toggle(painter, "Mirror", "arrows-h", tip, painter.mirror)
         self.keys = self._text("Keys", "Letters typed here act at once", "b, e, f …", "130px", painter.typed)
         self.line = self._text(
             "Command",
@@ -95,8 +93,8 @@ class Workbench:
             style={"description_width": "32px"},
         )
         self.save = [
-            self._button("Save labels", "download", "The label map as PNG with the palette", painter.keep_labels),
-            self._button("Save session", "download", "All edits as JSON", painter.keep_session),
+            painter.button("Save labels", "download", "The label map as PNG with the palette", painter.keep_labels),
+            painter.button("Save session", "download", "All edits as JSON", painter.keep_session),
         ]
         self.upload = widgets.FileUpload(
             accept=".png,.json",
@@ -105,11 +103,12 @@ class Workbench:
             layout=widgets.Layout(width="auto"),
         )
         self.upload.add_class("smis-load")
-        self.upload.observe(painter.guarded(lambda _: painter.uploaded()), "value")
-        self.busy = widgets.HTML("working …")
+        painter.when(self.upload, lambda _: painter.uploaded())
+        self.busy = widgets.HTML('<span class="smis-working" role="status">working…</span>')
         self.busy.add_class("smis-busy")
-        self.scenes = self._cells(lambda name: painter.do(f"scene {name}"))
-        self.stamps = self._cells(painter.stamp_from)
+        count = len(painter.scenes.labels)
+        self.scenes = cells(painter, count, lambda n: f"Scene {letter(n)}", lambda name: painter.do(f"scene {name}"))
+        self.stamps = cells(painter, count, lambda n: f"Stamp of {letter(n)}", painter.stamp_from)
         self.stamp_name, self.stamp_style = widgets.HTML(), widgets.HTML()
         self.opacity_style, self.lens_style = widgets.HTML(), widgets.HTML()
         self._stamps_of = -1
@@ -117,8 +116,7 @@ class Workbench:
     def rows(self, easel: widgets.Widget, result: widgets.Widget, shown: tuple[int, int]) -> list[widgets.Widget]:
         """The layout, from top to bottom."""
         palette = widgets.VBox(self.classes, layout=widgets.Layout(width="136px", height=f"{shown[1]}px"))
-        for name in (f"{self.scope}-classes", "smis-classes"):
-            palette.add_class(name)
+        palette.add_class(f"{self.scope}-classes").add_class("smis-classes")
         tray = widgets.VBox(
             [
                 self._tray("scenes", widgets.HTML('<div class="smis-status">Scenes</div>'), self.scenes),
@@ -154,15 +152,15 @@ class Workbench:
         """Set every control to what the state says."""
         names, areas, having = self.label_set.classes, state.areas(), state.scenes.having(state.c)
         for tool, button in self.tools.items():
-            mark(button, tool == state.tool)
+            flag(button, tool == state.tool)
         for c, button in enumerate(self.classes):
-            mark(button, c == state.c)
-            mark(button, areas[c] == 0, "smis-absent")
+            flag(button, c == state.c)
+            flag(button, areas[c] == 0, "smis-absent")
             button.tooltip = f"{names[c]}: {100 * areas[c]:.1f} % of the map"
         for n, (scene, stamp) in enumerate(zip(self.scenes, self.stamps, strict=True)):
-            mark(scene, n == state.scene)
+            flag(scene, n == state.scene)
             scene.tooltip = f"Scene {letter(n)}: start from it"
-            mark(stamp, state.tool == "stamp" and n == state.donor)
+            flag(stamp, state.tool == "stamp" and n == state.donor)
             stamp.disabled = n not in having
             stamp.tooltip = (
                 f"{letter(n)} shows no {names[state.c]}"
@@ -181,12 +179,6 @@ class Workbench:
         self.undo.disabled, self.redo.disabled = not state.done, not state.undone
 
     # --- parts ------------------------------------------------------------------------------------------------------
-    def _button(self, name: str, icon: str, tooltip: str, deed: Callable[[], Any]) -> widgets.Button:
-        button = widgets.Button(description=name, icon=icon, tooltip=tooltip)
-        button.on_click(self.painter.guarded(lambda _: deed()))
-        button.add_class("smis-tool")
-        return button
-
     def _slider(
         self, name: str, ends: tuple[int, int], value: int, tooltip: str, deed: Callable[[int], Any]
     ) -> widgets.IntSlider:
@@ -199,7 +191,7 @@ class Workbench:
             style={"description_width": "46px"},
         )
         slider.add_class("smis-measure")
-        slider.observe(self.painter.guarded(lambda change: deed(change.new)), "value")
+        self.painter.when(slider, deed)
         return slider
 
     def _text(
@@ -213,17 +205,8 @@ class Workbench:
             style={"description_width": "auto"},
             **more,
         )
-        text.observe(self.painter.guarded(lambda change: deed(change.new)), "value")
+        self.painter.when(text, deed)
         return text
-
-    def _cells(self, deed: Callable[[str], None]) -> list[widgets.Button]:
-        cells = []
-        for n in range(len(self.painter.scenes.labels)):
-            cell = widgets.Button(tooltip=letter(n))
-            cell.on_click(self.painter.guarded(lambda _, n=n: deed(letter(n))))
-            cell.add_class("smis-cell")
-            cells.append(cell)
-        return cells
 
     def _tray(
         self, name: str, title: widgets.Widget, cells: list[widgets.Button], *more: widgets.Widget
@@ -236,11 +219,3 @@ class Workbench:
     @staticmethod
     def _row(parts: list[widgets.Widget], gap: str = "2px 10px") -> widgets.HBox:
         return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap=gap))
-
-
-def mark(button: widgets.Button, on: bool, name: str = "smis-on") -> None:
-    """Frame a button, or take the frame away; or another class of the page's style."""
-    if on:
-        button.add_class(name)
-    else:
-        button.remove_class(name)

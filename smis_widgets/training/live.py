@@ -40,9 +40,6 @@ class LiveRun:
         self.speed: float | None = None  # steps a second; None: as fast as it goes
         self._change = threading.Condition()  # guards what both threads touch; notified when something changes
         self._thread: threading.Thread | None = None
-        self._begin()
-
-    def _begin(self) -> None:
         self.trainer = Trainer(self.config, self.samples)
         self.playing = False
         self.error: Exception | None = None
@@ -65,8 +62,8 @@ class LiveRun:
         """Go on, step after step."""
         self._check()
         with self._change:
+            self._start()  # the thread waits for this lock
             self.playing = True
-            self._start()
 
     def pause(self) -> None:
         """Stop after the step that is running now, if there is one; single steps that were asked for are dropped."""
@@ -80,9 +77,9 @@ class LiveRun:
         """Single steps that update these networks only, one after the other. Playing ends."""
         self._check()
         with self._change:
+            self._start()
             self.playing = False
             self._asked.extend([phases] * times)
-            self._start()
             self._change.notify_all()
 
     def set_rates(self, generator: float | None = None, discriminator: float | None = None) -> None:
@@ -112,7 +109,7 @@ class LiveRun:
     def restart(self) -> None:
         """Begin anew: the same seed, so the same run. Waits for the step that is running now."""
         self.close()
-        self._begin()
+        self.__dict__.update(LiveRun(self.config, self.samples, self.shown).__dict__)  # all of it, or nothing
 
     def close(self) -> None:
         """Stop, and wait for the step that is running now: no thread is left."""
@@ -168,10 +165,15 @@ class LiveRun:
     def _start(self) -> None:
         self._version += 1
         if not self._working:
-            self._working = True
             self._times.clear()
-            self._thread = threading.Thread(target=self._work, name="smis-live-run", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="smis-live-run", daemon=True)
+            try:
+                self._thread, self._working = thread, True
+                thread.start()
+            except BaseException:  # no thread to be had, or an interrupt right here
+                if not thread.is_alive():
+                    self._thread, self._working = None, False
+                raise
 
     def _work(self) -> None:
         """The thread: steps as long as there are some to do, looks at the fixed batch now and then and at the end."""

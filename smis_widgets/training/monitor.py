@@ -22,7 +22,7 @@ from smis_widgets.training.folder import SHOWN, WatchedRun
 from smis_widgets.training.live import LiveRun
 from smis_widgets.training.pictures import batch, snapshot
 from smis_widgets.training.state import MonitorState, Progress, describe, render
-from smis_widgets.training.view import STYLE, MonitorControls
+from smis_widgets.training.view import MonitorControls
 
 OFTEN = 0.2  # seconds: the least time between two drawings
 
@@ -45,7 +45,7 @@ class TrainingMonitor(Panel[MonitorState]):
         self._drawn = float("-inf")  # when the surfaces were drawn last
         self._shown: tuple[Progress, bool] | None = None  # and what
         self.view = MonitorControls(self)
-        self._assemble(*self.view.children, style=STYLE)
+        self._assemble(*self.view.children)
         self.refresh()
 
     @classmethod
@@ -148,6 +148,7 @@ class TrainingMonitor(Panel[MonitorState]):
     def show(self, frame: Frame) -> None:
         shown = (self.state.progress, self.state.log)
         if shown != self._shown:
+            self._shown = None  # an error in the middle of it: neither the old nor the new
             self.view.charts.show(frame.stats["charts"])
             self.view.pictures.show(batch(self.state.progress.pictures, self.view.size))
             self._drawn, self._shown = time.monotonic(), shown

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 from ipywidgets import Layout
 
 from smis.training import PHASES
+from smis_widgets.controls import toggle, toggles
+from smis_widgets.look import hint, tasks
 from smis_widgets.surface import Surface
 from smis_widgets.training.charts import FINE, HEIGHTS, WIDTH
 from smis_widgets.training.pictures import SHOWN, batch_size
@@ -23,15 +24,11 @@ STEP = 0.1  # of a slider for rates, in powers of ten
 ANY = 0.0  # the speed 'as fast as it goes'
 SPEEDS = {"1 step a second": 1.0, "3 steps a second": 3.0, "as fast as it goes": ANY}
 INTERVAL = 250  # milliseconds between two looks at the run
-STYLE = """<style>
-.smis-tool.widget-button, .smis-tool.widget-toggle-button { width: auto; margin-left: 0; }
-.smis-set.widget-toggle-buttons { display: flex; flex-flow: row nowrap; width: auto; align-items: center; }
-.smis-set .widget-toggle-button { margin-bottom: 0; }
-.smis-set .widget-label { margin-right: 6px; }
-.smis-note { font-size: 12px; line-height: 17px; color: var(--jp-ui-font-color2, inherit); }
-.smis-note summary { cursor: pointer; }
-.smis-note ol { margin: 4px 0 0; padding-left: 20px; }
-</style>"""
+GAME = (
+    "The upper chart is the game: the discriminator's hinge loss is 2 when it sees no difference and 0 when it is "
+    "sure; <i>gan</i> falls when the generator fools it. Below: the generator's other losses, weighted, and the mean "
+    "distance of the fixed batch's reconstructions."
+)
 MISSIONS = (
     "Press <b>Discriminator</b> with 10 steps at a time until its loss is near 0. What does the generator's "
     "<i>gan</i> loss do?",
@@ -52,13 +49,17 @@ class MonitorControls:
         self.pictures = Surface((self.size[0] * FINE, self.size[1] * FINE), self.size)
         for surface in (self.charts, self.pictures):
             surface.widget.add_class("smis-result")
+        self.charts.widget.tooltip = "Losses over the steps"
+        self.pictures.widget.tooltip = "Images, label maps and reconstructions of the fixed batch"
         self.pictures.widget.on_client_ready(self.wake)
         # the browser's timer asks for news: the kernel needs no thread for that
         self.clock = widgets.Play(min=0, max=10**9, interval=INTERVAL, repeat=True, layout=Layout(display="none"))
         self.clock.observe(lambda _: monitor.tick(), "value")
         self.busy = widgets.HTML(layout=Layout(min_width="110px"))
 
-        self.scale = self._toggles("scale", {"linear": False, "logarithmic": True}, monitor.scale)
+        self.scale = toggles(
+            monitor, "scale", "Scale of the other losses", {"linear": False, "logarithmic": True}, monitor.scale
+        )
         reset = monitor.button(
             "Reset",
             "undo",
@@ -69,7 +70,9 @@ class MonitorControls:
         left = widgets.VBox([self.charts.widget, self.scale], layout=Layout(width=f"{WIDTH}px"))
         right = widgets.VBox([self.pictures.widget, monitor.status], layout=Layout(width=f"{SHOWN}px"))
         main = widgets.HBox([left, right], layout=Layout(flex_flow="row wrap", grid_gap="16px", margin="6px 0 0 0"))
-        self.children = (*top, main, self._notes(), self.clock)
+        words = GAME if self.live else f"{GAME} Faint curves are single lines, bold ones their mean."
+        task = widgets.HTML(tasks(MISSIONS, set()) if self.live else "")
+        self.children = (hint(words, WIDTH + SHOWN + 16), *top, main, task, self.clock)
 
     def wake(self) -> None:
         """A page has (re)connected: its timer starts when it is told to, not when it finds itself started."""
@@ -97,8 +100,10 @@ class MonitorControls:
     # --- the parts -------------------------------------------------------------------------------------------------
     def _live_row(self, reset: widgets.Button) -> tuple[widgets.Widget, ...]:
         monitor = self.monitor
-        self.playing = self._toggle("Play", "play", "Both phases, step after step", self._play)
-        self.times = self._toggles("steps at a time", {"1": 1, "10": 10, "50": 50}, lambda _: None)
+        self.playing = toggle(monitor, "Play", "play", "Both phases, step after step", self._play)
+        self.times = toggles(
+            monitor, "steps at a time", "How many steps a button asks for", {"1": 1, "10": 10, "50": 50}, lambda _: None
+        )
         names = (("Generator", "generator"), ("Discriminator", "discriminator"), ("Both", "both"))
         steps = [
             monitor.button(word, "step-forward", f"Update {what}, then wait", partial(self._ask, phase))
@@ -106,7 +111,9 @@ class MonitorControls:
                 names, ("the generator and the encoder only", "the discriminator only", "both networks"), strict=True
             )
         ]
-        self.speed = self._toggles("speed", SPEEDS, lambda speed: monitor.speed(speed or None))
+        self.speed = toggles(
+            monitor, "speed", "At most so many steps a second", SPEEDS, lambda speed: monitor.speed(speed or None)
+        )
         self.rates = [
             widgets.FloatLogSlider(
                 min=-5,
@@ -128,24 +135,9 @@ class MonitorControls:
         return first, widgets.HBox([self.speed], layout=row), widgets.HBox(self.rates, layout=row)
 
     def _watch_row(self, reset: widgets.Button) -> tuple[widgets.Widget, ...]:
-        self.playing = self._toggle("Follow", "eye", "Look for news four times a second", self._play)
+        self.playing = toggle(self.monitor, "Follow", "eye", "Look for news four times a second", self._play)
         self.clock.playing = True
         return (widgets.HBox([self.playing, reset, self.busy], layout=Layout(align_items="center")),)
-
-    def _notes(self) -> widgets.HTML:
-        game = (
-            "The upper chart is the game: the discriminator's hinge loss is 2 when it sees no difference and 0 when it "
-            "is sure; <i>gan</i> falls when the generator fools it. Below: the generator's other losses, weighted, and "
-            "the mean distance of the fixed batch's reconstructions."
-        )
-        more = (
-            "<details><summary>Try this</summary><ol>" + "".join(f"<li>{m}</li>" for m in MISSIONS) + "</ol></details>"
-            if self.live
-            else "Faint curves are single lines, bold ones their mean."
-        )
-        return widgets.HTML(
-            f'<div class="smis-note">{game} {more}</div>', layout=Layout(max_width=f"{WIDTH + SHOWN + 16}px")
-        )
 
     def _play(self, on: bool) -> None:
         (self.monitor.play if on else self.monitor.pause)()
@@ -157,19 +149,6 @@ class MonitorControls:
 
     def _ask(self, phase: str) -> None:
         self.monitor.ask(phase, self.times.value)
-
-    def _toggle(self, word: str, icon: str, tip: str, deed: Callable[[bool], None]) -> widgets.ToggleButton:
-        toggle = widgets.ToggleButton(description=word, icon=icon, tooltip=tip)
-        toggle.add_class("smis-tool")
-        self.monitor.when(toggle, deed)
-        return toggle
-
-    def _toggles(self, name: str, options: dict[str, Any], deed: Callable[[Any], None]) -> widgets.ToggleButtons:
-        style = {"description_width": "auto", "button_width": "auto"}
-        toggles = widgets.ToggleButtons(options=options, description=name, style=style)
-        toggles.add_class("smis-set")
-        self.monitor.when(toggles, deed)
-        return toggles
 
 
 def apart(rate: float, other: float) -> bool:

@@ -42,7 +42,7 @@ def shows(page: Any, inside: Inside, state: CGNormState, of: int = 0) -> None:
     wrong: list[str] = []
     for _ in range(100):
         page.wait_for_timeout(100)
-        canvases = page.locator("canvas.smis-cg-map")
+        canvases = page.locator(".smis-cg canvas")
         now = {name: pixels(canvases.nth(len(NAMES) * of + k))[..., :3].astype(int) for k, name in enumerate(NAMES)}
         wrong = [name for name in NAMES if np.abs(now[name] - wanted[name]).max() > ROUNDING]
         if not wrong:
@@ -57,7 +57,7 @@ def test_a_class_off_a_pixel_by_mouse_and_by_keys_and_a_reload(page: Any, tmp_pa
         GroupDNet.load(data_file("checkpoints/people-64.safetensors")), people("test").load(64, range(4))
     )
     state = inside.start()
-    panel, after = page.locator(".smis-cg").first, page.locator("canvas.smis-cg-map").nth(NAMES.index("after"))
+    panel, after = page.locator(".smis-cg").first, page.locator(".smis-cg canvas").nth(NAMES.index("after"))
 
     with jupyterlab(tmp_path) as address:
         open_notebook(page, address, "norm.ipynb")
@@ -91,7 +91,7 @@ def test_a_class_off_a_pixel_by_mouse_and_by_keys_and_a_reload(page: Any, tmp_pa
         reload_notebook(page, address, "norm.ipynb")
         after.wait_for()
         shows(page, inside, state)
-        panel.locator(".smis-cell[title='Look at scene C']").click()
+        panel.locator(".smis-cell[title='Take scene C']").click()
         state = state.with_scene(2)
         shows(page, inside, state)
 

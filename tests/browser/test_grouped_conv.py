@@ -33,7 +33,7 @@ def shows(page: Any, layer: Layer, unit: Unit | None = None, of: int = 0) -> Non
     wanted = expected(layer, unit)
     for _ in range(100):
         page.wait_for_timeout(100)
-        canvases = page.locator("canvas.smis-gc-canvas")
+        canvases = page.locator(".smis-gc canvas")
         now = [pixels(canvases.nth(2 * of + k)) for k in range(2)]
         full = [picture[..., 3] == 255 for picture in wanted]
         if all(np.array_equal(a[f], b[f]) and (a[b[..., 3] == 0] == 0).all() for a, b, f in zip(now, wanted, full)):
@@ -44,7 +44,7 @@ def shows(page: Any, layer: Layer, unit: Unit | None = None, of: int = 0) -> Non
 @pytest.mark.slow
 def test_groups_by_keyboard_a_unit_by_mouse_a_time_and_a_reload(page: Any, tmp_path: Path, shots: Path) -> None:
     write_notebook(tmp_path / "conv.ipynb", SETUP, "explorer")
-    panel, canvas = page.locator(".smis-gc").first, page.locator("canvas.smis-gc-canvas").first
+    panel, canvas = page.locator(".smis-gc").first, page.locator(".smis-gc canvas").first
 
     def press(slider: str, key: str) -> None:
         panel.locator(".widget-slider", has_text=slider).locator(".noUi-handle").focus()

@@ -49,7 +49,7 @@ def click(explorer: CGNormExplorer, name: str, x: float, y: float) -> None:
 
 def test_scene_and_block_are_chosen_by_buttons(explorer: CGNormExplorer) -> None:
     before = shown(explorer)
-    explorer.view.scenes[1].click()
+    explorer.view.scenes.cells[1].click()
     assert explorer.state.scene == 1
     assert "Scene B" in explorer.status.value
     assert {"scene", "labels", "before", "after"} <= changed(before, shown(explorer))
@@ -123,7 +123,7 @@ def test_a_fault_in_any_callback_is_shown_and_the_last_good_picture_stays(
         broken.setattr(module, where, lambda *_: (_ for _ in ()).throw(RuntimeError("a <fault>")))
         explorer.view.axes[0].value = 3
         assert "RuntimeError: a &lt;fault&gt;" in explorer.status.value
-        assert explorer.view.busy.value == ""
+        assert explorer.busy.value == ""
         assert explorer.state == state
         assert explorer.view.axes[0].value == state.pixel[0]
         assert changed(good, shown(explorer)) == set()
@@ -154,6 +154,22 @@ def test_strict_raises_and_a_gallery_that_does_not_fit_is_refused(model: GroupDN
         explorer.scene("Z")
     with pytest.raises(ValueError, match="load it with size=64"):
         CGNormExplorer(model, people("test").load(128, range(1)))
+
+
+def test_the_formula_follows_the_mouse_and_comes_back(explorer: CGNormExplorer) -> None:
+    kept, state = explorer.view.formula.value, explorer.state
+    surface = explorer.view.surfaces["after"]
+    width, height = surface.size
+    rows, columns = state.here.size
+    event = {"event": "mouse_move", "x": 2.5 * width / columns, "y": 1.5 * height / rows}
+    surface.widget._handle_frontend_event(None, event, [])
+    assert "pixel x = 2, y = 1:" in explorer.view.formula.value
+    assert "under the mouse" in explorer.view.formula.value
+    assert explorer.state == state, "to point is not to choose"
+    surface.widget._handle_frontend_event(None, {"event": "mouse_out", "x": 0, "y": 0}, [])
+    assert explorer.view.formula.value == kept
+    explorer.pixel(2, 1)
+    assert explorer.view.formula.value.split("<pre>")[1] != kept.split("<pre>")[1]
 
 
 def test_names_itself_and_every_control_has_a_name(explorer: CGNormExplorer) -> None:

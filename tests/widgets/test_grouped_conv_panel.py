@@ -46,7 +46,7 @@ def test_sliders_set_the_layer(explorer: GroupedConvExplorer) -> None:
 def test_invalid_settings_are_red_and_say_what_would_fit(explorer: GroupedConvExplorer) -> None:
     explorer.view.sliders["groups"].value = 3
     assert explorer.state.layer.groups == 3
-    assert "smis-gc-wrong" in explorer.view.sliders["groups"]._dom_classes
+    assert "smis-wrong" in explorer.view.sliders["groups"]._dom_classes
     assert "8 channels in 3 groups: choose 1, 2, 4 or 8" in explorer.status.value
     assert "smis-error" in explorer.status.value
     red = (shown(explorer)[..., :3] == RED).all(2) & (shown(explorer)[..., 3] == 255)
@@ -54,7 +54,7 @@ def test_invalid_settings_are_red_and_say_what_would_fit(explorer: GroupedConvEx
     assert explorer.measure() is None
     assert "Nothing to measure: 8 channels in 3 groups" in explorer.status.value
     explorer.set(groups=2)
-    assert "smis-gc-wrong" not in explorer.view.sliders["groups"]._dom_classes
+    assert "smis-wrong" not in explorer.view.sliders["groups"]._dom_classes
     assert not ((shown(explorer)[..., :3] == RED).all(2) & (shown(explorer)[..., 3] == 255)).any()
 
 

@@ -48,7 +48,7 @@ def test_a_click_on_a_cut_out_takes_that_class(mixer: Mixer) -> None:
 def test_a_click_on_a_photograph_takes_the_whole_person_and_on_a_mask_the_shape(mixer: Mixer) -> None:
     click(mixer, PHOTO, 1)
     assert mixer.state.sources == (1, 1, 1, 1)
-    assert mixer.person.value == "B"
+    assert mixer.image.value == "B"
     click(mixer, MASK, 1)
     np.testing.assert_array_equal(mixer.frame.image, toys().images[1])
     assert mixer.mask.value == "B"
@@ -58,10 +58,10 @@ def test_the_fields_do_the_same_from_the_keyboard(mixer: Mixer) -> None:
     mixer.sources[COAT].value = "c"
     assert mixer.state.sources == (0, 0, 2, 0)
     assert mixer.sources[COAT].value == "C"
-    assert mixer.person.value == "–"
+    assert mixer.image.value == "–"
     mixer.mask.value = "B"
     assert mixer.state.mask == 1
-    mixer.person.value = "b"
+    mixer.image.value = "b"
     assert mixer.state.sources == (1, 1, 1, 1)
     mixer.sources[HAT].value = ""  # half-way through typing: nothing happens
     assert mixer.state.sources == (1, 1, 1, 1)
@@ -69,7 +69,7 @@ def test_the_fields_do_the_same_from_the_keyboard(mixer: Mixer) -> None:
 
 @pytest.mark.parametrize(
     ("letter", "words"),
-    [("Z", "no person &#x27;Z&#x27;: they are called A to D"), ("D", "Shoes can be had from: A, B, C")],
+    [("Z", "no scene &#x27;Z&#x27;: they are called A to D"), ("D", "Shoes can be had from: A, B, C")],
 )
 def test_a_letter_that_does_not_work_says_why_and_goes_back(mixer: Mixer, letter: str, words: str) -> None:
     mixer.sources[SHOES].value = letter

@@ -155,5 +155,5 @@ def test_a_gallery_that_does_not_fit_is_named() -> None:
     other = type(LABELS)("others", ("a", "b", "c", "d"), LABELS.palette)
     with pytest.raises(ValueError, match=r"knows the classes a, b, c, d"):
         Studio.open(FakeModel(other), toys())
-    with pytest.raises(ValueError, match="at least one person"):
+    with pytest.raises(ValueError, match="at least one reference"):
         MixerState(("a",), ())
