@@ -331,7 +331,8 @@ torch.save({"processes": running.num_processes, "losses": losses}, f"{sys.argv[1
 with tempfile.TemporaryDirectory() as folder:
     (Path(folder) / "worker.py").write_text(WORKER)
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
-    launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", f"{folder}/worker.py", folder]
+    launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--local-addr=127.0.0.1"]
+    launch += [f"{folder}/worker.py", folder]
     done = subprocess.run(launch, env={**os.environ, "ACCELERATE_USE_CPU": "true"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     both = [torch.load(f"{folder}/{process}.pt", weights_only=True) for process in (0, 1)]
