@@ -36,8 +36,10 @@ class Hasty(Panel[State]):
 
     def act(self, change: Callable[[State], State]) -> None:
         """As every panel; for a large network inside an event loop the coarse picture first."""
+        if self._busy:  # the controls are being set
+            return
         loop = _running_loop()
-        if self._busy or loop is None or not self.studio.large or self.frame.image is None:
+        if loop is None or not self.studio.large or self.frame.image is None:
             self.settle()
             super().act(change)
             return

@@ -97,6 +97,21 @@ def test_who_asks_for_the_picture_gets_the_full_one(kind: type, monkeypatch: pyt
     assert len(drawn) == 1  # and not again later
 
 
+def test_setting_the_controls_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = widget(Morpher, monkeypatch)
+
+    def deed() -> None:
+        w.to(0.3)
+        monkeypatch.setattr(w, "compute", lambda _: pytest.fail("drawn while the controls were set"))
+        w._busy = True
+        w.act(lambda state: state.to(0.7))
+        w._busy = False
+        assert w.state.amount == 0.3
+        w.close()
+
+    in_a_loop(deed, 0)
+
+
 @pytest.mark.parametrize("kind", list(USES))
 def test_an_error_in_either_picture_brings_the_last_full_one_back(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     w = widget(kind, monkeypatch)
