@@ -170,7 +170,9 @@ def page() -> str:
         "- [Ways to one controller per class](#ways-to-one-controller-per-class): the paper's comparison in miniature\n"
         "- [Group schedules](#group-schedules): what falling groups buy\n"
         "- [More classes](#more-classes): how the cost grows\n"
-        "- [A training step on a GPU](gpu_step.md): number formats, memory formats, recorded steps",
+        "- [A training step on a GPU](gpu_step.md): number formats, memory formats, recorded steps\n"
+        "- [How long a person waits](latency.md): every widget in a browser, and a network of the paper's size\n"
+        "- [Memory of the widgets](memory.md): after thousands of interactions",
     ]
     return "\n\n".join([*head, *_ways(found), *_schedules(found), *_classes()]) + "\n"
 

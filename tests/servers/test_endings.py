@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -13,6 +13,15 @@ import pytest
 
 from tests.servers.attacks import prepare
 from tests.servers.house import GUARD, lab, new_home, studio
+
+
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Started by nohup or in the background, this process ignores these signals, and so would the servers it starts."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
@@ -27,7 +36,7 @@ from tests.servers.house import GUARD, lab, new_home, studio
         (lab, "SIGKILL"),
     ],
 )
-def test_nothing_is_left_running(start: Callable, ending: str) -> None:
+def test_nothing_is_left_running(start: Callable, ending: str, listening: None) -> None:
     with new_home() as home, start(home) as house:
         prepare(house)
         kernels = house.family()[1:]
