@@ -78,7 +78,7 @@ def test_single_steps_play_a_reload_in_the_middle_and_stop(page: Any, tmp_path: 
 
         begin = time.monotonic()
         page.get_by_role("button", name="Pause").click()
-        page.wait_for_function("() => /paus/.test(document.querySelector('.smis-panel .smis-status[role=status]').innerText)")
+        page.locator(".smis-panel .smis-status[role=status]").first.filter(has_text="paus").wait_for()
         took = time.monotonic() - begin
         print(f"Stop answered after {took:.2f} s")
         assert took < 1
