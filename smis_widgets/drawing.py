@@ -69,6 +69,11 @@ class Studio:
         renderer = Renderer(model) if isinstance(model, GroupDNet) else None
         return cls(model, samples, codes, samples if pictures is None else pictures, renderer)
 
+    @property
+    def present(self) -> tuple[tuple[bool, ...], ...]:
+        """Whether each image shows each class."""
+        return tuple(tuple(bool(there) for there in row) for row in self.codes.present.tolist())
+
     def decode(self, codes: Tensor, labels: np.ndarray) -> np.ndarray:
         """codes `(1, C, D, h, w)`, label map `(H, W)` -> image float32 `(3, H, W)`, as the network draws it.
 

@@ -64,10 +64,9 @@ class Bench:
 
     def start(self) -> ControlState:
         """The first scene; of its classes the largest, the first in the list (a background) left out if possible."""
-        present = tuple(tuple(bool(there) for there in row) for row in self.studio.codes.present.tolist())
         counts = np.bincount(self.studio.samples.labels[0].ravel(), minlength=self.shape[0])[: self.shape[0]]
         first = int(counts[1:].argmax()) + 1 if counts[1:].any() else 0
-        return ControlState(tuple(self.controls.classes), present, first=first).reset()
+        return ControlState(tuple(self.controls.classes), self.studio.present, first=first).reset()
 
     # --- codes ---------------------------------------------------------------------------------------------------
     def axes(self, c: int) -> Axes:

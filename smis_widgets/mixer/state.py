@@ -136,8 +136,7 @@ class MixerState:
 
 def start(studio: Studio) -> MixerState:
     """The first person as it is."""
-    present = tuple(tuple(bool(there) for there in row) for row in studio.codes.present.tolist())
-    return MixerState(tuple(studio.samples.label_set.classes), present)
+    return MixerState(tuple(studio.samples.label_set.classes), studio.present)
 
 
 @torch.inference_mode()

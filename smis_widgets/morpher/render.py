@@ -19,7 +19,7 @@ from smis_widgets.theme import letter
 
 def start(studio: Studio) -> MorphState:
     """From the first reference to the second, all classes. Raises ValueError when there is only one."""
-    present = tuple(tuple(bool(there) for there in row) for row in studio.codes.present.tolist())
+    present = studio.present
     if len(present) < 2:
         raise ValueError(f"a morph goes from one reference to another: at least 2 are needed, got {len(present)}")
     return MorphState(tuple(studio.samples.label_set.classes), present)

@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable
 
-from smis_widgets.studio.pages import PAGES
 from tests.section import write
 from tests.servers.asking import kernel_of, refuse
 from tests.servers.house import House, lab, new_home, studio
@@ -130,5 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert PAGES
     main()
