@@ -46,7 +46,6 @@ class MorphControls:
         self.busy, self.strip_style = widgets.HTML(), widgets.HTML(layout=Layout(display="none"))
         self.plain, self.bare = Layout(), widgets.ButtonStyle()  # shared by many buttons
         self._keys: tuple[object, ...] = ()  # what the chart shows
-        self._steps: tuple[object, ...] = ()  # what the filmstrip's frames are called
 
         gallery, chips = self._gallery(), self._chips()
         self.style = (
@@ -228,10 +227,9 @@ class MorphControls:
         self._played(self.clock.playing)
 
     def _frames(self, state: MorphState) -> None:
-        """The filmstrip's buttons, built anew when their number or the references change."""
+        """The filmstrip's buttons, built anew only when their number changes: a click may be on its way to them."""
         amounts = state.amounts()
-        if (state.steps, state.a, state.b) != self._steps:
-            self._steps = (state.steps, state.a, state.b)
+        if state.steps != len(self.strip.children):
             old, look = self.strip.children, {"layout": self.plain, "style": self.bare}
             frames = [widgets.Button(tooltip=f"Go to t = {t:.3g}", **look) for t in amounts]
             for t, frame in zip(amounts, frames, strict=True):
@@ -240,12 +238,11 @@ class MorphControls:
             self.strip.children = frames
             for widget in old:
                 widget.close()
-            strip = Filmstrip(state.steps, self.size)
-            side = strip.pitch / 2
+            side = Filmstrip(state.steps, self.size).pitch / 2
             self.amount.layout.width, self.amount.layout.margin = f"{WIDTH - 2 * side:.2f}px", f"0 0 0 {side:.2f}px"
-            ticks = (f"<b>{label(t, state)}</b>" if t in (0, 1) else label(t, state) for t in amounts)
-            ticks = (words if 0 <= t <= 1 else f"<i>{words}</i>" for words, t in zip(ticks, amounts, strict=True))
-            self.ticks.value = f'<div class="smis-ticks">{"".join(f"<span>{words}</span>" for words in ticks)}</div>'
+        ticks = (f"<b>{label(t, state)}</b>" if t in (0, 1) else label(t, state) for t in amounts)
+        ticks = (words if 0 <= t <= 1 else f"<i>{words}</i>" for words, t in zip(ticks, amounts, strict=True))
+        self.ticks.value = f'<div class="smis-ticks">{"".join(f"<span>{words}</span>" for words in ticks)}</div>'
         mark(self.strip.children, amounts.index(state.amount) if state.amount in amounts else None)
 
     def _line(self, state: MorphState) -> None:
