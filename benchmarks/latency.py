@@ -15,6 +15,7 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def timed(name, work):
     return wrapper
 
 Studio = smis_widgets.drawing.Studio
-Studio.decode, Studio.coarse = timed("network", Studio.decode), timed("coarse", Studio.coarse)
+Studio.first = timed("network", Studio.first)
 smis_widgets.surface.put_image = timed("picture", smis_widgets.surface.put_image)
 
 def opened(name, count=8):
@@ -138,7 +139,11 @@ Row = dict[str, float]
 
 
 def noted(page: Any, name: str, rest: int) -> Row:
-    """What the hook noted once `name` is there, and `rest` ms later: by then the kernel has finished."""
+    """What the hook noted once `name` is there, and `rest` ms later: by then the kernel has finished.
+
+    Asks nothing of the browser before, so that the question does not take part in what is measured.
+    """
+    time.sleep(QUIET)
     page.evaluate(
         """async name => { const end = performance.now() + 10000;
         while (!(name in window.__probe) && performance.now() < end) await new Promise(go => setTimeout(go, 20)); }""",
@@ -153,21 +158,28 @@ def slide(page: Any, times: int, handle: str, rest: int = 150) -> list[Row]:
     page.locator(handle).first.focus()
     rows = []
     for n in range(times):
-        page.keyboard.press("ArrowRight" if n // 20 % 2 == 0 else "ArrowLeft")
+        key = "ArrowRight" if n // 20 % 2 == 0 else "ArrowLeft"
+        page.keyboard.down(key)
         rows.append(noted(page, "result", rest))
+        page.keyboard.up(key)
     return rows
 
 
 def click(page: Any, times: int) -> list[Row]:
-    """Tops and skins of different people, one after the other."""
+    """Tops and skins of different people, one after the other; from the moment when the mouse lets go."""
     cells = page.locator(".smis-cell:enabled[title^='Top of'], .smis-cell:enabled[title^='Skin of']")
     page.locator("canvas.smis-result").scroll_into_view_if_needed()
     boxes = [cells.nth(n).bounding_box() for n in range(cells.count())]
     rows = []
     for n in range(times):
         box = boxes[n * 5 % len(boxes)]
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        rows.append(noted(page, "result", 150))
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(150)
+        page.mouse.down()
+        time.sleep(HELD)
+        page.mouse.up()
+        row = noted(page, "result", 150)
+        rows.append({name: at - row["release"] for name, at in row.items()})
     return rows
 
 
@@ -244,6 +256,8 @@ CASES = {
     ),
 }
 WARM = 3  # uses before counting
+QUIET = 0.15  # seconds after a key
+HELD = 0.08  # seconds that a click lasts
 PAGE = ROOT / "benchmarks" / "results" / "latency.md"
 HEADS = (
     "| widget: what | median | p95 | goal | network | picture | transport and browser | floor |\n"
@@ -277,7 +291,7 @@ def measure(name: str, times: int) -> list[str]:
         cells = [f"{name}: {what}", f"{total:.0f}", f"{high:.0f}", "" if goal is None else f"{goal}"]
         share = ["", "", ""]
         if number == 0 and note == "result":  # the kernel's parts belong to the first picture
-            network = middle(parts.get("coarse", parts.get("network", []))[-len(rows) :])[0]
+            network = middle(parts["network"][-len(rows) :])[0]
             picture = middle(parts["picture"][-len(rows) :])[0]
             share = [f"{network:.0f}", f"{picture:.0f}", f"{max(0.0, total - network - picture):.0f}"]
         lines.append("| " + " | ".join([*cells, *share, f"{middle(floor)[0]:.0f}" if number == 0 else ""]) + " |")

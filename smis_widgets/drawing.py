@@ -107,13 +107,16 @@ class Studio:
         """Whether a person waits for the network, so that a coarse picture first is welcome."""
         return self.renderer is not None and is_large(self.model.config)
 
-    def coarse(self, codes: Tensor, labels: np.ndarray) -> np.ndarray:
-        """About what `decode` would draw, sooner: float32 `(3, H, W)`. See `Renderer.coarse`."""
-        if self.renderer is None:
-            return self.decode(codes, labels)
+    def first(self, codes: Tensor, labels: np.ndarray) -> tuple[np.ndarray, bool]:
+        """As much of what `decode` would draw as a hand waits for, float32 `(3, H, W)`, and whether that is all of it.
+
+        A large network draws it coarse, a small one at first the rectangle around what changed.
+        """
+        if self.renderer is None or not self.large:
+            return next(self.steps(codes, labels))
         with self._few_threads(), torch.inference_mode():
             self.renderer.set_mask(torch.from_numpy(labels.astype(np.int64))[None])
-            return self.renderer.coarse(codes)[0].numpy()
+            return self.renderer.coarse(codes)[0].numpy(), False
 
     def _few_threads(self) -> AbstractContextManager[None]:
         return nullcontext() if self.renderer is None else with_sensible_threads(self.model.config)

@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw
 
 from smis_widgets.theme import INK, font
 
+SENT = 160  # pixels: about the width of a picture that goes to the browser
+
 
 class Picture:
     """A PIL image with its text alternative: what a notebook shows, and what it reads out."""
@@ -32,6 +34,16 @@ def enlarge(image: np.ndarray, size: tuple[int, int], smooth: bool = True) -> Im
     """uint8 (H, W, 3 or 4) at `size` (width, height): smooth for photographs, plain squares for label maps."""
     method = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
     return Image.fromarray(np.ascontiguousarray(image)).resize(size, method)
+
+
+def sent(size: tuple[int, int]) -> tuple[int, int]:
+    """The size (width, height) at which the picture of a network of `size` (height, width) goes to the browser.
+
+    Small pictures are enlarged smoothly, by a whole number; the rest is the browser's: more would cost time on every
+    move.
+    """
+    factor = max(1, SENT // size[1])
+    return factor * size[1], factor * size[0]
 
 
 def is_flat(image: np.ndarray) -> bool:

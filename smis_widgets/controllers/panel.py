@@ -9,9 +9,9 @@ import html
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from smis.datasets.archive import Samples
-from smis.sheets import to_uint8
 from smis_widgets.base import Frame
 from smis_widgets.choosing import Choosing
 from smis_widgets.controllers.bench import Bench, describe, render
@@ -114,9 +114,8 @@ class Controllers(Hasty[ControlState], Choosing[ControlState]):
     def compute(self, state: ControlState) -> Frame:
         return render(state, self.bench)
 
-    def coarse(self, state: ControlState) -> np.ndarray:
-        codes = self.bench.codes(state.scene, state.choices)
-        return to_uint8(self.studio.coarse(codes, self.studio.samples.labels[state.scene]))
+    def inputs(self, state: ControlState) -> tuple[Tensor, np.ndarray]:
+        return self.bench.codes(state.scene, state.choices), self.studio.samples.labels[state.scene]
 
     def show(self, frame: Frame) -> None:
         self.view.show(frame)

@@ -17,13 +17,12 @@ from smis_widgets.controllers.pictures import FULL, GAP, SIDE, STYLE, WIDTH, axi
 from smis_widgets.controllers.state import AXES, FAR, SEEDS, ControlState
 from smis_widgets.controls import fasten, flag, moved, padlock, put, toggles
 from smis_widgets.look import hint, note
-from smis_widgets.pictures import enlarge
+from smis_widgets.pictures import enlarge, sent
 from smis_widgets.surface import Surface
 
 if TYPE_CHECKING:
     from smis_widgets.controllers.panel import Controllers
 
-FINE = 160  # pictures are sent enlarged by a whole number up to this width: more would cost time on every move
 LEFT = 410  # width of the controls that say where the code comes from
 OWN, DRAWN = "the scene's own", "drawn"
 HINT = (
@@ -39,9 +38,8 @@ class ControlBoard:
     def __init__(self, panel: Controllers) -> None:
         self.panel, self.bench = panel, panel.bench
         size = self.bench.studio.samples.labels.shape[1:]
-        self.shown, factor = fitted((size[0], size[1])), max(1, FINE // size[1])
-        fine = (size[1] * factor, size[0] * factor)
-        self.before, self.now, self.change = (Surface(fine, self.shown) for _ in range(3))
+        self.shown = fitted((size[0], size[1]))
+        self.before, self.now, self.change = (Surface(sent((size[0], size[1])), self.shown) for _ in range(3))
         for surface, look in ((self.before, "smis-still"), (self.now, "smis-result"), (self.change, "smis-still")):
             surface.widget.add_class(look).add_class("smis-fit")
         for surface, name in zip((self.before, self.now, self.change), ("before", "now", "difference"), strict=True):

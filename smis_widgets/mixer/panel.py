@@ -14,9 +14,9 @@ import numpy as np
 from ipywidgets import Layout
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from smis.datasets.archive import Samples
-from smis.sheets import to_uint8
 from smis_widgets.base import Frame, Refused
 from smis_widgets.board import CLASSES, MASK, PHOTO, Board, cell_style, paint, strip_style
 from smis_widgets.controls import cells, fasten, flag, letter_field, moved, numbered, padlock
@@ -25,7 +25,7 @@ from smis_widgets.hasty import Hasty
 from smis_widgets.look import hint
 from smis_widgets.mixer.pictures import chosen, snapshot
 from smis_widgets.mixer.state import MixerState, codes, describe, render, start
-from smis_widgets.pictures import enlarge
+from smis_widgets.pictures import enlarge, sent
 from smis_widgets.saving import saved_link, write_new
 from smis_widgets.surface import Surface
 from smis_widgets.theme import LETTERS, css, letter, thing
@@ -155,8 +155,8 @@ class Mixer(Hasty[MixerState]):
     def compute(self, state: MixerState) -> Frame:
         return render(state, self.studio)
 
-    def coarse(self, state: MixerState) -> np.ndarray:
-        return to_uint8(self.studio.coarse(codes(state, self.studio), self.studio.samples.labels[state.mask]))
+    def inputs(self, state: MixerState) -> tuple[Tensor, np.ndarray]:
+        return codes(state, self.studio), self.studio.samples.labels[state.mask]
 
     def show(self, frame: Frame) -> None:
         assert frame.image is not None
@@ -187,10 +187,8 @@ class Mixer(Hasty[MixerState]):
 
     # --- building ---------------------------------------------------------------------------------------------
     def _build(self) -> None:
-        height, width = self.studio.model.config.image_size
         self.scope = f"smis-{self.model_id[:8]}"
-        # Twice the network's size, smoothly: a few kilobytes, and the browser's own enlarging does the rest.
-        self.result = Surface((2 * width, 2 * height), self.shown)
+        self.result = Surface(sent(self.studio.model.config.image_size), self.shown)
         self.result.widget.add_class("smis-result").tooltip = "The mixture; the words below say what it shows"
         self.strip_style = widgets.HTML(layout=Layout(display="none"))
         board = widgets.VBox(self._rows(), layout=Layout(overflow="auto hidden", flex="0 1 auto"))

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from smis.datasets.archive import Samples
 from smis.outside import read_small, shortened
-from smis.sheets import to_uint8
 from smis_widgets.base import Frame, Refused
 from smis_widgets.controls import numbered, working
 from smis_widgets.drawing import Model, Studio
@@ -191,8 +191,8 @@ class Morpher(Hasty[MorphState]):
     def compute(self, state: MorphState) -> Frame:
         return render(state, self.studio)
 
-    def coarse(self, state: MorphState) -> np.ndarray:
-        return to_uint8(self.studio.coarse(codes(state, self.studio), self.studio.samples.labels[state.mask]))
+    def inputs(self, state: MorphState) -> tuple[Tensor, np.ndarray]:
+        return codes(state, self.studio), self.studio.samples.labels[state.mask]
 
     def show(self, frame: Frame) -> None:
         assert frame.image is not None

@@ -16,6 +16,7 @@ from smis_widgets.morpher.pictures import ROWS, WIDTH, Chart, Filmstrip, data_ur
 from smis_widgets.morpher.state import ARC, FILMSTRIPS, STRAIGHT, MorphState
 from smis_widgets.morpher.style import MORPHER, gallery_style
 from smis_widgets.morpher.timeline import FPS, HIGHEST, LOWEST
+from smis_widgets.pictures import sent
 from smis_widgets.surface import Surface
 from smis_widgets.theme import letter
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from smis_widgets.morpher.panel import Morpher
 
 SIDE = 300  # width of the morph in CSS pixels
-FINE = 160  # pictures are sent enlarged by a whole number up to this width: more would cost time on every move
 HINT = (
     "Choose two references and the classes that move, then drag the slider. In the hatched parts the code goes further "
     "than either reference. Without a mouse: Tab, arrow keys, Page Up and Page Down, Home, End."
@@ -37,10 +37,8 @@ class MorphControls:
         self.morpher, self.studio, self.label_set = morpher, morpher.studio, morpher.label_set
         self.board = Board(len(self.studio.samples), 0)
         self.size: tuple[int, int] = tuple(self.studio.model.config.image_size)
-        height, width = self.size
-        factor = max(1, FINE // width)
-        self.shown = (SIDE, SIDE * height // width)
-        self.result = Surface((width * factor, height * factor), self.shown)
+        self.shown = (SIDE, SIDE * self.size[0] // self.size[1])
+        self.result = Surface(sent(self.size), self.shown)
         self.result.widget.add_class("smis-result").tooltip = "The morph; the words beside it say what it shows"
         self.scope = f"smis-{morpher.model_id[:8]}"
         self.busy, self.strip_style = widgets.HTML(), widgets.HTML(layout=Layout(display="none"))

@@ -27,7 +27,7 @@ from smis_widgets.painter.label_files import label_png, read_labels
 from smis_widgets.painter.lens import MOST, Lens
 from smis_widgets.painter.state import PainterState
 from smis_widgets.painter.view import TOOL_KEYS, Workbench
-from smis_widgets.pictures import enlarge
+from smis_widgets.pictures import enlarge, sent
 from smis_widgets.saving import saved_link, write_new
 from smis_widgets.surface import Surface
 
@@ -280,9 +280,7 @@ class Painter(Panel[PainterState]):
         self.tell(self.describe() + saved_link(path, kind))
 
     def _build(self) -> None:
-        height, width = self.scenes.shape
-        fine = 2 if width < 100 else 1  # small pictures are enlarged smoothly here, the rest is the browser's
-        self.result = Surface((fine * width, fine * height), self.shown)
+        self.result = Surface(sent(self.scenes.shape), self.shown)
         self.result.widget.add_class("smis-result").tooltip = "The image that the network draws from the label map"
         hand = self.hand
         pointer = [self.pointer(deed) for deed in (hand.down, hand.move, hand.up, hand.out)]

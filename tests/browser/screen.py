@@ -21,13 +21,15 @@ def grown(mask: np.ndarray, by: int) -> np.ndarray:
 
 
 def settle(page: Any, canvas: Any, before: np.ndarray | None = None) -> np.ndarray:
-    """The canvas's pixels once they differ from `before` (or are not blank) and have stopped changing."""
-    last = None
+    """The canvas's pixels once they differ from `before` (or are not blank) and have not changed for 0.3 s: a first
+    picture is followed by the full one."""
+    last, same = None, 0
     for _ in range(100):
         page.wait_for_timeout(100)
         now = pixels(canvas)
         fresh = now[..., 3].min() == 255 if before is None else bool((now != before).any())
-        if fresh and last is not None and (now == last).all():
+        same = same + 1 if fresh and last is not None and (now == last).all() else 0
+        if same == 3:
             return now
         last = now
     raise AssertionError("the canvas did not change in 10 s" if before is not None else "the canvas stayed blank")

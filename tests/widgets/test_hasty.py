@@ -1,4 +1,4 @@
-"""Large networks: the coarse picture first, then the full one; nothing lost on the way."""
+"""A first picture at once: coarse of large networks, a rectangle of small ones; then the full one; nothing is lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from smis.datasets.archive import Samples
 from smis.model import GroupDNet
 from smis.presets import preset
 from smis_widgets import Controllers, Mixer, Morpher, Studio
-from smis_widgets.hasty import PAUSE, WORDS
+from smis_widgets.hasty import PAUSE, SOON, WORDS
 from tests.unit.networks import random_labels
 
 Made = Mixer | Morpher | Controllers
@@ -27,11 +27,19 @@ def widget(kind: type, monkeypatch: pytest.MonkeyPatch) -> Any:
     return kind(model, Samples(images, labels, config.labels))
 
 
-USES: dict[type, tuple[Callable[[Any], object], Callable[[Any], object]]] = {
+Deed = Callable[[Any], object]
+CODE: dict[type, tuple[Deed, Deed]] = {
     Mixer: (lambda w: w.pick(name(w), "B"), lambda w: w.pick(name(w), "C")),
     Morpher: (lambda w: w.to(0.3), lambda w: w.to(0.6)),
     Controllers: (lambda w: w.resample(seed=1), lambda w: w.resample(seed=2)),
 }
+
+
+def by_hand(deed: Deed) -> Deed:
+    return lambda w: w.attempt(lambda: deed(w))  # as every control does
+
+
+USES = {kind: (by_hand(first), by_hand(second)) for kind, (first, second) in CODE.items()}
 
 
 def name(w: Any) -> str:
@@ -101,7 +109,7 @@ def test_setting_the_controls_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) 
     w = widget(Morpher, monkeypatch)
 
     def deed() -> None:
-        w.to(0.3)
+        w.attempt(lambda: w.to(0.3))
         monkeypatch.setattr(w, "compute", lambda _: pytest.fail("drawn while the controls were set"))
         w._busy = True
         w.act(lambda state: state.to(0.7))
@@ -121,7 +129,7 @@ def test_an_error_in_either_picture_brings_the_last_full_one_back(kind: type, mo
         raise ZeroDivisionError("no luck")
 
     with monkeypatch.context() as at:
-        at.setattr(w, "coarse", broken)
+        at.setattr(Studio, "first", broken)
         in_a_loop(lambda: USES[kind][0](w))
     assert w.state == state
     assert "no luck" in w.status.value
@@ -149,8 +157,55 @@ def test_closing_draws_nothing_any_more(kind: type, monkeypatch: pytest.MonkeyPa
     in_a_loop(deed)
 
 
-def test_a_small_network_draws_the_full_picture_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    w = widget(Mixer, monkeypatch)
-    monkeypatch.undo()
+def small() -> Any:
+    """Two halves, each of a class of its own, and a network whose rectangle of one half is worth a cut."""
+    config = preset("people-64").model
+    model = GroupDNet(config).eval()
+    labels = np.zeros((3, *config.image_size), np.uint8)
+    labels[:, 40:, 40:] = 4
+    images = np.random.default_rng(0).integers(0, 255, (*labels.shape, 3), np.uint8)
+    return Mixer(model, Samples(images, labels, config.labels))
+
+
+def test_a_small_network_draws_the_rectangle_that_changed_then_all() -> None:
+    w = small()
     assert not w.studio.large
-    in_a_loop(lambda: (USES[Mixer][0](w), pytest.fail("coarse") if WORDS in w.status.value else None)[0], 0)
+    top = w.label_set.classes[4]
+    seen = [w.frame.image]
+    show = w.show
+    w.show = lambda frame: (seen.append(frame.image), show(frame))
+    in_a_loop(lambda: w.attempt(lambda: w.pick(top, "B")))
+    before, first, full = seen
+    assert WORDS not in w.status.value
+    np.testing.assert_array_equal(first[40:, 40:], full[40:, 40:])  # exact where the class is
+    np.testing.assert_array_equal(first[:20, :20], before[:20, :20])  # and as before far away from it
+    assert not np.array_equal(first, full), "nothing was left for later: the first picture saved no time"
+    assert w.frame.image is full
+
+
+def test_a_slider_that_moves_on_does_not_put_the_full_picture_of_a_small_network_off() -> None:
+    w = small()
+    top = w.label_set.classes[4]
+    drawn: list[float] = []
+    whole = w.compute
+    w.compute = lambda state: drawn.append(1) or whole(state)
+
+    async def moving() -> None:
+        for n in range(12):
+            w.attempt(lambda n=n: w.weigh(top, n / 20) if n else w.pick(top, "B"))
+            await asyncio.sleep(SOON / 4)
+
+    asyncio.run(moving())
+    assert 1 <= len(drawn) < 12
+
+
+@pytest.mark.parametrize("kind", list(USES))
+def test_code_gets_the_full_picture_at_once(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    w = widget(kind, monkeypatch)
+
+    def deed() -> None:
+        CODE[kind][0](w)
+        assert WORDS not in w.status.value
+        assert w._later is None
+
+    in_a_loop(deed, 0)

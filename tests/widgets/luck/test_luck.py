@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from ipycanvas import Canvas
 
-from smis_widgets import Mixer, Painter, Studio, Surface
+from smis_widgets import Painter, Studio, Surface
 from smis_widgets.base import Panel, parts
 from smis_widgets.mixer.state import MixerState
 from smis_widgets.morpher.state import MorphState
@@ -181,17 +182,19 @@ def test_a_run_whose_thread_cannot_start_says_so_and_goes_on_later(monkeypatch: 
         assert monitor.run.trainer.steps_done == 1
 
 
-def test_an_interrupt_between_the_coarse_and_the_full_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_between_the_first_and_the_full_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a large network, inside an event loop."""
     monkeypatch.setattr(Studio, "large", True)
-    monkeypatch.setattr(Mixer, "coarse", lambda mixer, state: 255 - mixer.frame.image)
+    monkeypatch.setattr(
+        Studio, "first", lambda studio, codes, labels: (np.zeros((3, *labels.shape), np.float32), False)
+    )
 
     async def interrupted() -> set[str]:
         places = set()
         with on_a_page("Mixer") as (mixer, page):
             for count in range(1, 160, 3):
                 stop = Interrupt(count)
-                stop.run(mixer.surprise)
+                stop.run(lambda: mixer.attempt(mixer.surprise))
                 places.add(stop.place.split(":")[0])
                 mixer.settle()
                 Watch(mixer, page).check(thorough=True)
