@@ -265,11 +265,13 @@ HEADS = (
 )
 HEAD = """# How long a person waits
 
-Written by `python benchmarks/latency.py --write`: milliseconds from a key or the mouse to changed pixels in Chromium,
-40 uses of each widget (8 of the large network) on 2 CPU cores with nothing else to do.
+Written by `python benchmarks/latency.py --write`: milliseconds from a key, or from the mouse letting go, to changed
+pixels in Chromium, 40 uses of each widget (8 of the large network) on 2 CPU cores with nothing else to do.
 First the wait and its goal, then the kernel's parts of it, what is left, and the floor: a button that sets one word.
-256 x 256: as many layers and channels as the paper's network for DeepFashion, with random weights; the first picture is
-coarse (`smis.rendering.coarse`), and the full one is drawn when no key came for a moment.
+Where one class changes, the first picture is exact in the rectangle around it, and the whole one follows a tenth of a
+second later (Mixer, Morpher, Controllers) or when the mouse lets go (Painter). 256 x 256: as many layers and channels
+as the paper's network for DeepFashion, with random weights; the first picture is coarse (`smis.rendering.coarse`), and
+the full one is drawn when no key came for a moment.
 """
 
 

@@ -67,9 +67,11 @@ class Hasty(Panel[State]):
                 self._finish(state, last)
                 return
             self.show(replace(last[1], image=to_uint8(image)))
-            if self._later is None or self.studio.large:  # while a slider moves, a small network finishes now and then
-                self._cancel()
-                self._later = loop.call_later(PAUSE if self.studio.large else SOON, self.settle)
+            at = loop.time() + (PAUSE if self.studio.large else SOON)
+            if self._later is not None and not self.studio.large:
+                at = self._later.when()  # while a slider moves, a small network finishes now and then
+            self._cancel()
+            self._later = loop.call_at(at, self.settle)  # anew: the page, and with it the loop, may be another one
             self.state, self._last = state, last
             self._set_controls()
             if self.studio.large:

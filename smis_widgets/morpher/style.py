@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from smis_widgets.board import Board
-from smis_widgets.look import EDGE, RING
+from smis_widgets.look import CHOSEN, EDGE, RING
 from smis_widgets.morpher.pictures import ROWS, WIDTH
-from smis_widgets.theme import ACCENT, css
 
 HATCH = "repeating-linear-gradient(135deg, rgb(128 128 128 / 55%) 0 3px, transparent 3px 7px)"
 
@@ -26,10 +25,10 @@ MORPHER = f"""<style>
 .smis-morpher .smis-line .widget-html, .smis-morpher .smis-line .widget-html-content {{ margin: 0; }}
 .smis-morpher .smis-line img {{ display: block; }}
 .smis-morpher .smis-key.widget-button {{ position: absolute; width: 13px; height: 13px; min-width: 0; margin: 0;
-  padding: 0; border: 0; transform: rotate(45deg); background: {css(ACCENT)}; border-radius: 2px;
+  padding: 0; border: 0; transform: rotate(45deg); background: {CHOSEN}; border-radius: 2px;
   box-shadow: 0 0 0 2px white; z-index: 1; }}
 .smis-morpher .smis-key.widget-button:hover:enabled {{ box-shadow: 0 0 0 3px white, 0 0 0 5px rgb(128 128 128); }}
-.smis-morpher .smis-key.widget-button.smis-on:enabled {{ background: white; box-shadow: 0 0 0 3px {css(ACCENT)}; }}
+.smis-morpher .smis-key.widget-button.smis-on:enabled {{ background: white; box-shadow: 0 0 0 3px {CHOSEN}; }}
 </style>"""
 
 
