@@ -209,3 +209,14 @@ def test_code_gets_the_full_picture_at_once(kind: type, monkeypatch: pytest.Monk
         assert w._later is None
 
     in_a_loop(deed, 0)
+
+
+def test_the_full_picture_comes_also_when_the_loop_of_the_first_is_gone() -> None:
+    """As after a reload: JupyterLab gives every page a loop of its own for what its widgets say."""
+    w = small()
+    top = w.label_set.classes[4]
+    in_a_loop(lambda: w.attempt(lambda: w.pick(top, "B")), 0)
+    assert w._later is not None
+    in_a_loop(lambda: w.attempt(lambda: w.pick(top, "C")))
+    assert w._later is None
+    assert w.status.value.count("C") == 1

@@ -4,6 +4,7 @@ when the code is broken on purpose, finds it. The long run: `python -m tests.wid
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,17 +14,20 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from ipycanvas import Canvas
+from torch import Tensor
 
-from smis_widgets import Painter, Studio, Surface
+from smis_widgets import Controllers, Mixer, Morpher, Painter, Studio, Surface
 from smis_widgets.base import Panel, parts
 from smis_widgets.mixer.state import MixerState
 from smis_widgets.morpher.state import MorphState
 from smis_widgets.painter import brushes
 from smis_widgets.painter.state import PainterState
+from tests.unit.networks import blobs
 from tests.widgets.luck.bombs import Interrupt
+from tests.widgets.luck.events import Events
 from tests.widgets.luck.rules import Watch
-from tests.widgets.luck.toys import WIDGETS
-from tests.widgets.luck.trials import errors_everywhere, interrupts, on_a_page, random_events
+from tests.widgets.luck.toys import WIDGETS, network
+from tests.widgets.luck.trials import Tally, errors_everywhere, happen, interrupts, on_a_page, random_events
 
 EVENTS = 100
 
@@ -201,3 +205,33 @@ def test_an_interrupt_between_the_first_and_the_full_picture(monkeypatch: pytest
         return places
 
     assert any("hasty.py" in place for place in asyncio.run(interrupted()))
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("kind", [Mixer, Morpher, Controllers])
+def test_random_events_by_a_hand_that_does_not_wait(kind: type, large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside an event loop the first picture comes before the full one: once that is drawn, all rules hold."""
+    monkeypatch.setitem(WIDGETS, kind.__name__, lambda: kind(network(), blobs(3)))
+    monkeypatch.setattr(Studio, "large", large)
+    chance, first, early = random.Random(0), Studio.first, []
+
+    def sooner(studio: Studio, codes: Tensor, labels: np.ndarray) -> tuple[np.ndarray, bool]:
+        image, complete = first(studio, codes, labels)
+        early.append(not complete or chance.random() < 0.7)
+        return (image, complete) if not early[-1] else (image * 0.9, False)
+
+    monkeypatch.setattr(Studio, "first", sooner)
+
+    async def used() -> None:
+        with on_a_page(kind.__name__) as (panel, page):
+            events, watch = Events(panel, page, chance), Watch(panel, page)
+            for _ in range(150):
+                happen(events.draw(), page, Tally())
+                assert not panel._busy
+                await asyncio.sleep(chance.choice((0, 0, 0, 0.03)))
+                if chance.random() < 0.3:
+                    panel.settle()
+                    watch.check(thorough=True)
+
+    asyncio.run(used())
+    assert sum(early) > 20
