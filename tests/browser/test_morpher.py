@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from smis import people
 from tests.browser.labserver import (
@@ -64,15 +65,12 @@ def test_morph_one_class_by_keyboard_play_export_and_reload(page: Any, tmp_path:
         assert kernel(page) == {"t": 0.0, "moved": []}
 
         # one class, by keyboard alone
-        page.get_by_role("button", name="none", exact=True).focus()
-        page.keyboard.press("Enter")
-        page.get_by_role("button", name="top", exact=True).focus()
-        page.keyboard.press("Space")
+        page.get_by_role("button", name="none", exact=True).press("Enter")
+        page.get_by_role("button", name="top", exact=True).press("Space")
         handle = page.locator(".smis-amount .noUi-handle").first
-        handle.focus()
         for _ in range(20):
-            page.keyboard.press("PageUp")  # 5 steps of 0.01 each
-        page.get_by_text("t = 1.00: B").first.wait_for()
+            handle.press("PageUp")  # 5 steps of 0.01 each
+        expect(page.locator(".smis-status[role=status]")).to_contain_text("t = 1.00: B", timeout=30000)
         after = settle(page, result, start)
         assert kernel(page) == {"t": 1.0, "moved": ["top"]}
         _, inside, outside = only_changed(start, after, shape == top)
