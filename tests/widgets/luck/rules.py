@@ -29,7 +29,9 @@ SEEN = ("value", "index", "disabled", "description", "min", "max", "playing", "i
 class Watch:
     """Remembers what a widget was like, to compare."""
 
-    def __init__(self, panel: Panel[Any], page: Page) -> None:
+    def __init__(self, panel: Panel[Any], page: Page, rounding: int = 0) -> None:
+        """`rounding`: levels by which pictures may differ: a renderer, which draws what changed, rounds otherwise."""
+        self.rounding = rounding
         self.panel, self.page = panel, page
         self.surfaces = surfaces(panel)
         self.state = panel.state
@@ -127,7 +129,7 @@ class Watch:
         assert frame.error is None, f"a fresh drawing fails: {frame.error}"
         assert (frame.image is None) == (panel.frame.image is None)
         if frame.image is not None:
-            assert same(panel, frame.image, panel.frame.image), "the panel's picture is not that of its state"
+            assert self.same(frame.image, panel.frame.image), "the panel's picture is not that of its state"
         kept = panel.frame
         if isinstance(panel, Painter):
             panel._on_screen = None
@@ -138,7 +140,10 @@ class Watch:
         if isinstance(panel, Painter):
             panel._on_screen = kept.image
         for surface, image in zip(self.surfaces, shown, strict=True):
-            assert same(panel, surface.image, image), "a fresh drawing shows another picture"
+            assert self.same(surface.image, image), "a fresh drawing shows another picture"
+
+    def same(self, one: np.ndarray, other: np.ndarray) -> bool:
+        return bool(np.abs(one.astype(int) - other).max() <= self.rounding)
 
     def locks_hold(self) -> None:
         """What is special to a widget: locks, sessions, and the painter's slow model."""
@@ -193,12 +198,6 @@ def surfaces(panel: Panel[Any]) -> list[Surface]:
     return [handler.__self__ for canvas in parts(panel) if isinstance(canvas, Canvas)
             for handler in canvas._client_ready_callbacks.callbacks
             if isinstance(getattr(handler, "__self__", None), Surface)]  # fmt: skip
-
-
-def same(panel: Panel[Any], one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two pictures are equal; a renderer, which draws what changed, may round a level to the other side."""
-    renderer = getattr(getattr(panel, "studio", None), "renderer", None)
-    return bool(np.abs(one.astype(int) - other).max() <= (0 if renderer is None else 1))
 
 
 def fresh(panel: Panel[Any]) -> Frame:

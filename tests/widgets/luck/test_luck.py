@@ -224,7 +224,7 @@ def test_random_events_by_a_hand_that_does_not_wait(kind: type, large: bool, mon
 
     async def used() -> None:
         with on_a_page(kind.__name__) as (panel, page):
-            events, watch = Events(panel, page, chance), Watch(panel, page)
+            events, watch = Events(panel, page, chance), Watch(panel, page, rounding=1)
             for _ in range(150):
                 happen(events.draw(), page, Tally())
                 assert not panel._busy
