@@ -9,8 +9,6 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -30,8 +28,8 @@ from smis.runs import TrainResult, train
 from smis.training import Trainer, TrainingError
 from tests.luck import tiny
 from tests.luck.looks import debris, differences, half_written
+from tests.two_processes import start_two
 
-ROOT = Path(__file__).resolve().parents[2]
 Row = Callable[..., None]  # called with fault, told, found
 
 
@@ -399,11 +397,8 @@ def test_one_of_two_processes_dies(tmp_path: Path, row: Row) -> None:
     )
     script = tmp_path / "company.py"
     script.write_text(COMPANY)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
-    command += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(script), str(tmp_path / "run")]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     for expected in (1, 0):  # the second start resumes
-        ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
+        ended = start_two(script, str(tmp_path / "run"))
         assert ended.returncode == expected, ended.stderr[-3000:]
     assert RunFolder(tmp_path / "run").checkpoints()[0].name == "step-000004.pt"
     assert [line["step"] for line in RunFolder(tmp_path / "run").stats()] == [1, 2, 3, 4]

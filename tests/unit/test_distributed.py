@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,15 +11,16 @@ from torch import nn
 
 from smis.distributed import GlobalBatchNorm, share_batch_statistics
 from smis.training import Trainer
+from tests.two_processes import start_two
 from tests.unit.networks import blobs, smoke
 
-ROOT = Path(__file__).resolve().parents[2]
 OVERRIDES = {"steps": 4, "batch_size": 4, "model.encoder_norm": "instance", "betas": (0.0, 0.9)}
 
 WORKER = """
 import json, sys, torch
 torch.set_num_threads(1)
 from smis.training import Trainer, accelerator_for
+from tests.two_processes import start_two
 from tests.unit.networks import blobs, smoke
 config = smoke(**json.loads(sys.argv[1]))
 trainer = Trainer(config, blobs(8), accelerator_for(config, cpu=True))
@@ -37,12 +35,7 @@ def launch(folder: Path, overrides: dict[str, object]) -> list[dict]:
     """Run WORKER in two processes over gloo; what each of them ended with."""
     script = folder / "worker.py"
     script.write_text(WORKER)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
-    # local-addr: otherwise torchrun waits for ever where this computer's own name does not resolve
-    command += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--local-addr=127.0.0.1"]
-    command += [str(script), json.dumps(overrides), str(folder)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False)
+    done = start_two(script, json.dumps(overrides), str(folder))
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(folder / f"{number}.pt", weights_only=True) for number in (0, 1)]
 
