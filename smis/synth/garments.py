@@ -55,10 +55,10 @@ def sample_outfit(female: bool, rng: np.random.Generator) -> Outfit:
     if bottom == "none":
         hem, tucked = 0.11, False
     length = {
-        "trousers": rng.choice([u(-0.75, -0.72), u(-0.68, -0.5)], p=[0.42, 0.58]),
+        "trousers": float(rng.choice([u(-0.75, -0.72), u(-0.68, -0.5)], p=[0.42, 0.58])),
         "shorts": u(-0.4, -0.13),
-        "skirt": rng.choice([u(-0.34, -0.14), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.5, 0.3, 0.2]),
-        "none": rng.choice([u(-0.34, -0.16), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.45, 0.3, 0.25]),
+        "skirt": float(rng.choice([u(-0.34, -0.14), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.5, 0.3, 0.2])),
+        "none": float(rng.choice([u(-0.34, -0.16), u(-0.5, -0.34), u(-0.7, -0.5)], p=[0.45, 0.3, 0.25])),
     }[bottom]
     sock = rng.choice(
         [-1, u(-0.71, -0.66), u(-0.64, -0.5), u(-0.45, -0.39), u(-0.3, -0.22)], p=[0.1, 0.14, 0.37, 0.27, 0.12]
@@ -74,7 +74,7 @@ def sample_outfit(female: bool, rng: np.random.Generator) -> Outfit:
         vee=u(0.4, 0.48),
         looseness=u(0.009, 0.024),
         wide_sleeve=float(rng.choice([0, u(0, 0.02), u(0.02, 0.05)], p=[0.4, 0.4, 0.2])),
-        bottom_length=float(length),
+        bottom_length=length,
         leg_cut=str(rng.choice(["skinny", "straight", "wide", "flared"], p=[0.27, 0.36, 0.25, 0.12])),
         flare=float(rng.choice([u(-0.5, -0.25), u(-0.2, 0.2), u(0.2, 0.8)], p=[0.3, 0.35, 0.35])),
         pleats=float(rng.choice([0, 0.03, 0.06])),

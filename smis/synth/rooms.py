@@ -179,7 +179,7 @@ def _windows(plan: Plan) -> list[tuple[int, float, float, float, float]]:
     if rng.random() < 0.15:
         tall, sill = plan.height - 0.55, 0.2  # down to the floor
     rows, columns = int(rng.choice([1, 2, 3])), int(rng.choice([1, 2, 3]))
-    hanging, low = rng.random() < 0.75, min(rng.choice([0.15, sill - 0.05]), sill - 0.04)
+    hanging, low = rng.random() < 0.75, min(float(rng.choice([0.15, sill - 0.05])), sill - 0.04)
     for _ in range(count):
         wall = int(rng.choice([BACK, LEFT, RIGHT], p=[0.5, 0.25, 0.25]))
         along = rng.uniform(wide / 2 + 0.4, plan.length(wall) - wide / 2 - 0.4) if plan.length(wall) > wide + 0.9 else 0
@@ -353,7 +353,7 @@ def _small_things(plan: Plan, kind: str) -> None:
             x,
             y,
             0.002,
-            0 if round_ else rng.choice([0, 90, u(-12, 12)]),
+            0 if round_ else float(rng.choice([0, 90, u(-12, 12)])),
             casts=False,
         )
 

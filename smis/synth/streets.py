@@ -241,7 +241,7 @@ def _built(
     own = {"houses": "house", "row": "row", "blocks": "block"}[kind]
     garden = {
         "houses": rng.uniform(3.5, 7),
-        "row": rng.choice([0.3, rng.uniform(1.5, 3)]),
+        "row": float(rng.choice([0.3, rng.uniform(1.5, 3)])),
         "blocks": rng.uniform(0.2, 3),
     }[kind]
     fence = str(rng.choice(["none", "pickets", "rails", "boards"], p=[0.35, 0.3, 0.2, 0.15])) if garden > 2 else "none"
@@ -260,7 +260,7 @@ def _built(
                 b.add(
                     road.put(mesh, side * front, middle, 0, -90 * side), label, part, planter.count, label != "window"
                 )
-        gap = rng.uniform(3, 8) if kind == "houses" else rng.choice([0.0, rng.uniform(2, 6)], p=[0.75, 0.25])
+        gap = rng.uniform(3, 8) if kind == "houses" else float(rng.choice([0.0, rng.uniform(2, 6)], p=[0.75, 0.25]))
         if garden > 2:
             door = middle + rng.uniform(-1, 1)
             strip = road.ribbon(side * road.edge, side * front, 0.02, door - 0.6, door + 0.6)
