@@ -38,7 +38,10 @@ class LiveRun:
         self.config, self.samples = config, samples
         self.shown = (samples if shown is None else shown).first(SHOWN)
         self.speed: float | None = None  # steps a second; None: as fast as it goes
-        self._change = threading.Condition()  # guards what both threads touch; notified when something changes
+        # Guards what both threads touch. `with self._change` would do the same, but not when the kernel is interrupted:
+        # a Condition's own `with` is Python code, and an interrupt inside it leaves the lock held for ever.
+        self._lock = threading.RLock()
+        self._change = threading.Condition(self._lock)  # notified when something changes
         self._thread: threading.Thread | None = None
         self.trainer = Trainer(self.config, self.samples)
         self.playing = False
@@ -61,13 +64,13 @@ class LiveRun:
     def play(self) -> None:
         """Go on, step after step."""
         self._check()
-        with self._change:
+        with self._lock:
             self._start()  # the thread waits for this lock
             self.playing = True
 
     def pause(self) -> None:
         """Stop after the step that is running now, if there is one; single steps that were asked for are dropped."""
-        with self._change:
+        with self._lock:
             self.playing = False
             self._asked.clear()
             self._version += 1
@@ -76,7 +79,7 @@ class LiveRun:
     def ask(self, phases: Collection[str], times: int = 1) -> None:
         """Single steps that update these networks only, one after the other. Playing ends."""
         self._check()
-        with self._change:
+        with self._lock:
             self._start()
             self.playing = False
             self._asked.extend([phases] * times)
@@ -86,7 +89,7 @@ class LiveRun:
         """Other learning rates from the next step on. Raises ConfigError for a rate that is not above zero."""
         changes = {"lr_generator": generator, "lr_discriminator": discriminator}
         config = self.trainer.config.replace(**{name: rate for name, rate in changes.items() if rate is not None})
-        with self._change:
+        with self._lock:
             self.trainer.config = config
             self._version += 1
 
@@ -94,7 +97,7 @@ class LiveRun:
         """At most so many steps a second; None: as fast as it goes."""
         if speed is not None and not speed > 0:
             raise ValueError(f"the speed is a number of steps a second above zero, or None, got {speed!r}")
-        with self._change:
+        with self._lock:
             self.speed = speed
             self._version += 1
             self._change.notify_all()
@@ -118,7 +121,7 @@ class LiveRun:
 
     def read(self) -> Progress:
         """The run as it is now; the very same object as long as nothing has changed."""
-        with self._change:
+        with self._lock:
             if self._progress is None or self._progress[0] != self._version:
                 config = self.trainer.config
                 settings = {
@@ -181,7 +184,7 @@ class LiveRun:
             while (phases := self._next()) is not None:
                 began = time.monotonic()
                 losses = self.trainer.step(phases)
-                with self._change:
+                with self._lock:
                     self._last, self._stepping = phases, False
                     self._times.append(time.monotonic())
                     self._history.append({"step": self.trainer.steps_done, **losses})
@@ -190,7 +193,7 @@ class LiveRun:
                     self._look()
                 self._keep_pace(began)
         except Exception as error:
-            with self._change:
+            with self._lock:
                 self.error, self.playing, self._working, self._stepping = error, False, False, False
                 self._asked.clear()
                 self._version += 1
@@ -198,7 +201,7 @@ class LiveRun:
     def _next(self) -> Collection[str] | None:
         """The phases of the next step, or None: then the thread ends."""
         while True:
-            with self._change:
+            with self._lock:
                 if self.trainer.steps_done >= self.config.steps:
                     self.playing = False
                     self._asked.clear()
@@ -213,7 +216,7 @@ class LiveRun:
 
     def _keep_pace(self, began: float) -> None:
         """While playing, wait until the next step is due; a change of speed, a pause or a single step ends it."""
-        with self._change:
+        with self._lock:
             speed = self.speed
             if self.playing and speed is not None:
                 left = began + 1 / speed - time.monotonic()
@@ -241,7 +244,7 @@ class LiveRun:
                 norm.momentum = momentum
         rows = (self.shown.images, colour_maps(self.shown.labels, self.shown.label_set), to_uint8(made))
         pictures = np.stack(rows)
-        with self._change:
+        with self._lock:
             self._pictures = pictures
             self._scores.append((self.trainer.steps_done, l1(pictures)))
             self._looked = time.monotonic()

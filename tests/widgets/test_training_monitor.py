@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
 import threading
@@ -351,6 +353,30 @@ def test_slow_play_stops_at_once(monitor: TrainingMonitor) -> None:
     monitor.pause()
     assert run.wait(1)
     assert time.monotonic() - begin < 1
+
+
+def test_an_interrupt_at_any_moment_leaves_the_lock_free() -> None:
+    """Real signals, as the kernel's stop button sends them, while the main thread takes and frees the lock."""
+    run, dice, landed = LiveRun(smoke(**LIGHT), blobs(8)), random.Random(0), 0
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, dice.uniform(5e-6, 1e-4))
+                for _ in range(200):
+                    run.pause()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                landed += 1
+            free = threading.Thread(target=run.pause, daemon=True)
+            free.start()
+            free.join(10)
+            assert not free.is_alive(), f"the lock is held after interrupt {landed}"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert landed > 100
+    run.close()
 
 
 def test_a_new_speed_ends_the_wait(monitor: TrainingMonitor) -> None:

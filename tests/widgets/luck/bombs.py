@@ -6,6 +6,7 @@ Interrupt: a KeyboardInterrupt at one line, as the kernel's button "stop" would 
 
 from __future__ import annotations
 
+import linecache
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -65,12 +66,17 @@ class Interrupt:
         return self._line if not self.place and ours(frame.f_code) else None
 
     def _line(self, frame: FrameType, event: str, _: Any) -> Any:
-        if event == "line" and not self.place:
+        if event == "line" and not self.place and not at_a_lock(frame):
             self.left -= 1
             if self.left <= 0:
                 self.place = f"{place_of(frame.f_code)}:{frame.f_lineno}"
                 raise KeyboardInterrupt
         return self._line
+
+
+def at_a_lock(frame: FrameType) -> bool:
+    """Whether this line takes or gives back a lock. That is done in C, where no real interrupt comes in between."""
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with self._lock:")
 
 
 def traced(trace: Callable[[FrameType, str, Any], Any], deed: Callable[[], object]) -> None:
