@@ -66,6 +66,8 @@ class Machine:
         subprocess.run(["rm", "-rf", "--one-file-system", str(unfinished)], check=True)
         arguments = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", self.suite, str(unfinished), MIRROR]
         subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+        # as every installer and every container does; what debootstrap makes of Debian 12 knows no localhost
+        (unfinished / "etc/hosts").write_text("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
         unfinished.rename(self.folder)
         self.run(f"useradd --create-home --uid {NUMBERS[USER]} --shell /bin/bash {USER}", user="root")
 
