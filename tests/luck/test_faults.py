@@ -398,7 +398,7 @@ def test_one_of_two_processes_dies(tmp_path: Path, row: Row) -> None:
     script = tmp_path / "company.py"
     script.write_text(COMPANY)
     for expected in (1, 0):  # the second start resumes
-        ended = start_two(script, str(tmp_path / "run"))
+        ended = start_two(script, str(tmp_path / "run"), seconds=300)
         assert ended.returncode == expected, ended.stderr[-3000:]
     assert RunFolder(tmp_path / "run").checkpoints()[0].name == "step-000004.pt"
     assert [line["step"] for line in RunFolder(tmp_path / "run").stats()] == [1, 2, 3, 4]

@@ -20,7 +20,6 @@ WORKER = """
 import json, sys, torch
 torch.set_num_threads(1)
 from smis.training import Trainer, accelerator_for
-from tests.two_processes import start_two
 from tests.unit.networks import blobs, smoke
 config = smoke(**json.loads(sys.argv[1]))
 trainer = Trainer(config, blobs(8), accelerator_for(config, cpu=True))
