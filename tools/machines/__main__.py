@@ -28,7 +28,9 @@ def main() -> int:
     parser.add_argument("suites", nargs="+", metavar="SUITE", help="a Debian release, as in: trixie bookworm")
     parser.add_argument("--work", type=Path, default=Path("/var/tmp/smis-machines"), help="where the systems are made")
     parser.add_argument("--source", type=Path, default=ROOT, help="the repository whose last commit is tried")
-    parser.add_argument("--only", nargs="+", default=[], metavar="TRIAL", help="these trials, again")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="TRIAL", help="these trials, again: only their rows change"
+    )
     parser.add_argument("--share", type=Path, nargs="+", default=[], help="files and folders to show inside, read-only")
     parser.add_argument("--keep", nargs="+", default=[], metavar="VARIABLE", help="variables to pass on, as PIP_CERT")
     parser.add_argument("--table", action="store_true", help="only write the table of what was found")
@@ -44,8 +46,7 @@ def main() -> int:
             good = try_on(machine, args.source, args.only) and good
     lines = table([args.work / f"{suite}.json" for suite in args.suites])
     print("\n".join(lines))
-    if not args.only:
-        section.write("machines", lines)
+    section.update("machines", lines, keys=2)
     return 0 if good else 1
 
 

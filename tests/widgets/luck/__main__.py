@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000, help="random events a widget")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="widgets at the same time, each in a process of its own")
-    parser.add_argument("--only", default="", help="widgets whose name contains this; the README is left as it is")
+    parser.add_argument("--only", default="", help="widgets whose name contains this: only their rows are written anew")
     args = parser.parse_args()
     names = [name for name in WIDGETS if args.only.lower() in name.lower()]
     results = []
@@ -31,8 +31,7 @@ def main() -> int:
             results.append(result)
     lines = table(results)
     print("\n".join(lines))
-    if not args.only:
-        section.write("notebook", lines)
+    (section.update if args.only else section.write)("notebook", lines)
     return 1 if any(result.faults for result in results) else 0
 
 
