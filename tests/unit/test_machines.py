@@ -54,4 +54,4 @@ def test_a_trial_past_its_limit() -> None:
 def test_the_table(tmp_path: Path) -> None:
     row = {"what": "`make lab`", "python": "3.13.5", "outcome": "a | b", "seconds": 1234}
     (tmp_path / "trixie.json").write_text(json.dumps({"lab": row}), encoding="utf-8")
-    assert table([tmp_path / "trixie.json"])[2:] == ["| `make lab` | trixie | 3.13.5 | a / b | 1,234 |"]
+    assert table([tmp_path / "trixie.json"])[2:] == ["| `make lab` | Debian 13 | 3.13.5 | a / b | 1,234 |"]

@@ -1,4 +1,4 @@
-"""Try the course on bare Debian systems, and write what came out into tests/README.md.
+"""Try the course on bare Debian and Ubuntu systems, and write what came out into tests/README.md.
 
     sudo .venv/bin/python -m tools.machines trixie bookworm
 
@@ -17,15 +17,15 @@ import sys
 from pathlib import Path
 
 from tests import section
-from tools.machines.machine import Machine, Result
+from tools.machines.machine import SYSTEMS, Machine, Result
 from tools.machines.trials import COUNTED, SAYS, Trial, trials
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Try the course on bare Debian systems.")
-    parser.add_argument("suites", nargs="+", metavar="SUITE", help="a Debian release, as in: trixie bookworm")
+    parser = argparse.ArgumentParser(description="Try the course on bare Debian and Ubuntu systems.")
+    parser.add_argument("suites", nargs="+", choices=SYSTEMS, metavar="SUITE", help=", ".join(SYSTEMS))
     parser.add_argument("--work", type=Path, default=Path("/var/tmp/smis-machines"), help="where the systems are made")
     parser.add_argument("--source", type=Path, default=ROOT, help="the repository whose last commit is tried")
     parser.add_argument(
@@ -97,11 +97,11 @@ def outcome(trial: Trial, result: Result) -> str:
 
 def table(files: list[Path]) -> list[str]:
     """Markdown: a line for each trial on each system."""
-    lines = ["| tried | Debian | Python | outcome | seconds |", "|---|---|---|---|--:|"]
+    lines = ["| tried | on | Python | outcome | seconds |", "|---|---|---|---|--:|"]
     for file in files:
         found = json.loads(file.read_text(encoding="utf-8"))
         for row in (found[trial.name] for trial in trials() if trial.name in found):
-            cells = [row["what"], file.stem, row["python"], row["outcome"], f"{row['seconds']:,}"]
+            cells = [row["what"], SYSTEMS[file.stem], row["python"], row["outcome"], f"{row['seconds']:,}"]
             lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
     return lines
 

@@ -1,4 +1,4 @@
-"""A bare Debian in a folder: made with debootstrap, entered with unshare and chroot.
+"""A bare Debian or Ubuntu in a folder: made with debootstrap, entered with unshare and chroot.
 
 Every command gets mounts and processes of its own, so that nothing stays mounted and no server goes on running when
 it ends, however it ends. Needs root, and the packages debootstrap and util-linux.
@@ -13,11 +13,17 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# What every Debian has, and the two programs that the README asks for. Python comes later: a trial needs it missing.
+# What every such system has, and the two programs that the README asks for. Python comes later: a trial lacks it.
 PACKAGES = "make,git,ca-certificates"
 USER = "student"
 NUMBERS = {"root": 0, USER: 1000, "stranger": 4321}  # the last one is in no list of users
-MIRROR = "http://deb.debian.org/debian"
+SYSTEMS = {
+    "bookworm": "Debian 12",
+    "trixie": "Debian 13",
+    "jammy": "Ubuntu 22.04",
+    "noble": "Ubuntu 24.04",
+    "resolute": "Ubuntu 26.04",
+}
 
 # Runs as root in the new namespaces. $1: the folder, $2: the script to run inside. It stays the first process there:
 # when it is killed, all others are.
@@ -38,6 +44,17 @@ SHARE = """
 if [ -d {path} ]; then mkdir -p "$root{path}"; else mkdir -p "$root{parent}"; touch "$root{path}"; fi
 mount --bind {path} "$root{path}"; mount -o remount,bind,ro "$root{path}"
 """
+
+
+def debootstrap(suite: str, folder: Path) -> list[str]:
+    """The command that makes the system in the folder."""
+    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}"]
+    if SYSTEMS[suite].startswith("Debian"):
+        return [*command, suite, str(folder), "http://deb.debian.org/debian"]
+    # Ubuntu's installer switches on universe. The script is that of all releases since 2007, also of those that this
+    # debootstrap does not know yet.
+    script = "/usr/share/debootstrap/scripts/gutsy"
+    return [*command, "--components=main,universe", suite, str(folder), "http://archive.ubuntu.com/ubuntu", script]
 
 
 @dataclass(frozen=True)
@@ -64,8 +81,7 @@ class Machine:
             return
         unfinished = self.folder.with_name(self.folder.name + ".part")
         subprocess.run(["rm", "-rf", "--one-file-system", str(unfinished)], check=True)
-        arguments = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", self.suite, str(unfinished), MIRROR]
-        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(debootstrap(self.suite, unfinished), check=True, stdout=subprocess.DEVNULL)
         # as every installer and every container does; what debootstrap makes of Debian 12 knows no localhost
         (unfinished / "etc/hosts").write_text("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
         unfinished.rename(self.folder)
