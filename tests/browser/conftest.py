@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Playwright
 
 from tests.browser.labserver import FLAGS, HOW_TO_GET, ROOT, find_chromium, jupyterlab
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
-    """Use the system's Chromium. None there: a failure where CI is set, elsewhere a skip that says how to get it."""
-    path = find_chromium()
-    if path is None:
+def browser_type_launch_args(browser_type_launch_args: dict, playwright: Playwright) -> dict:
+    """Use the system's Chromium, else the one that `playwright install chromium` fetched. None there: a failure where
+    CI is set, elsewhere a skip that says how to get it."""
+    path = find_chromium() or playwright.chromium.executable_path
+    if not Path(path).is_file():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET)
     return {**browser_type_launch_args, "executable_path": path, "args": FLAGS}
 

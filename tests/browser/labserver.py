@@ -39,8 +39,8 @@ FLAGS = [
     "--disable-sync",
 ]
 HOW_TO_GET = (
-    "no Chromium found. Install it (Debian: apt-get install chromium libatomic1; Ubuntu, macOS, Windows: Google Chrome "
-    "or Chromium from your system's store), or set CHROMIUM to the path of its program."
+    "no Chromium found. Install it (Debian: apt-get install chromium libatomic1; elsewhere Google Chrome, or "
+    ".venv/bin/python -m playwright install --with-deps chromium), or set CHROMIUM to the path of its program."
 )
 
 

@@ -169,11 +169,10 @@ def folders() -> Iterator[Trial]:
 def checking() -> Iterator[Trial]:
     yield Trial(
         "tests",
-        "`tests/unit` and `tests/hostile`, but the slow ones",
-        "counted .venv/bin/python -m pytest -q -m 'not slow' tests/unit tests/hostile",
+        "all that `make test` does, without its browser tests",
+        "counted .venv/bin/python tools/test.py lint unit widgets notebooks",
+        limit=7200,
     )
-    first = " ".join(f"notebooks/0{number}*.ipynb" for number in range(4))
-    yield Trial("notebooks", "notebooks 00 to 03 print what is stored", f"counted {NBVAL} {first}")
 
 
 def as_ci() -> Iterator[Trial]:
