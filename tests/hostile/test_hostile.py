@@ -570,6 +570,7 @@ def test_a_run_is_resumed_only_with_its_config() -> None:
 
 
 @pytest.mark.parametrize("line", ["{}", '{"step": 1}', '{"step": 1, "kl": NaN, "l1": 1e999}'])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # Pillow says it before we refuse
 def test_curves_of_a_foreign_run(line: str, tmp_path: Path) -> None:
     many = json.dumps({"step": 1, **{f"loss {n}": 1.0 for n in range(5000)}})
     for text in (line, many):

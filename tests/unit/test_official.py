@@ -213,7 +213,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(zipped: bool, tmp_path: Path) -
     torch.save(state, tmp_path / "net.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(CheckpointError, match="something else than tensors"):
         official.read_pth(tmp_path / "net.pth")
-    (tmp_path / "bare.pth").write_bytes(pickle.dumps(Hostile(tmp_path / "ran")))
+    (tmp_path / "bare.pth").write_bytes(pickle.dumps(Hostile(tmp_path / "ran"), protocol=2))
     with pytest.raises(CheckpointError):
         official.read_pth(tmp_path / "bare.pth")
     assert not (tmp_path / "ran").exists()
