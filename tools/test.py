@@ -23,6 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
 GUARD = ROOT / "tests" / "servers" / "guard"  # with it, the notebooks' kernels can reach this machine only
 
+# Where other programs use the processors too, PyTorch's threads lose most of their time in waiting for each other in a
+# loop: a cell of a minute has taken twenty. After so many turns, not GCC's 300,000, they let the others work.
+SPINS = "1000"
+
 # One list of arguments for each command of a step; all are run as `python -m ...`.
 NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 1200 --nbval-sanitize-with tests/notebooks/sanitize.cfg"
 STEPS: dict[str, list[list[str]]] = {
@@ -76,7 +80,9 @@ def run(command: list[str], report: Path) -> Outcome:
     report.unlink(missing_ok=True)
     extra = ["-rs", f"--junitxml={report}"] if command[0] == "pytest" else []
     start = time.monotonic()
-    env = dict(os.environ, PYTHONPATH=str(GUARD)) if "--nbval" in command else None
+    env = {"GOMP_SPINCOUNT": SPINS, **os.environ}
+    if "--nbval" in command:
+        env["PYTHONPATH"] = str(GUARD)
     ok = subprocess.call([sys.executable, "-m", *command, *extra], cwd=ROOT, env=env) == 0
     seconds = time.monotonic() - start
     if not report.is_file():

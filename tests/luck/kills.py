@@ -130,7 +130,7 @@ def at_random(top: Path, count: int, seed: int = 0) -> Iterator[Case]:
         while not finished and done < count:
             phase = names[done % len(names)]
             if phase == "building the cache":
-                shutil.rmtree(place.cache)  # it may be deleted at any time
+                shutil.rmtree(place.cache, ignore_errors=True)  # it may be deleted at any time, or not be there yet
             ended = place.start(_moment(place.undisturbed, phase, chance))
             finished = not ended.killed
             if finished and ended.status:

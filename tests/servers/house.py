@@ -204,9 +204,9 @@ def lab_command() -> list[str]:
     return [sys.executable, *arguments]
 
 
-def lab(home: Path) -> contextlib.AbstractContextManager[House]:
+def lab(home: Path, *switches: str) -> contextlib.AbstractContextManager[House]:
     """`make lab`, in the repository."""
-    command = [*lab_command(), f"--ServerApp.port={free_port()}"]
+    command = [*lab_command(), f"--ServerApp.port={free_port()}", *switches]
     return running(command, home, ROOT, "/lab")
 
 
