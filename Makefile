@@ -25,7 +25,7 @@ endif
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  PYTHON=python3.12  make .venv with this Python (3.10 to 3.14)"
+	@echo "  PYTHON=python3.12  make .venv with this Python (3.10 to 3.13)"
 	@echo "  TORCH=cpu          take PyTorch's CPU build from its own index: a much smaller download on Linux"
 
 install: ## make .venv with the locked packages and this project (seconds when nothing changed)

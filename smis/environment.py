@@ -19,7 +19,7 @@ from pathlib import Path
 
 __all__ = ["Fact", "examine_environment", "table"]
 
-PYTHONS = ((3, 10), (3, 14))  # oldest and newest that is tested
+PYTHONS = ((3, 10), (3, 13))  # oldest and newest that is tested
 # Needed always, and for each optional part: package, oldest version, first version that is too new.
 NEEDED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "": (

@@ -31,7 +31,7 @@ OFF = """{"disabledExtensions": {
 }}
 """
 LAB_CONFIG = ROOT / "tools" / "jupyter_server_config.py"
-OLDEST, NEWEST = (3, 10), (3, 14)
+OLDEST, NEWEST = (3, 10), (3, 13)
 # PyTorch's own index of CPU builds, used only when asked for.
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 

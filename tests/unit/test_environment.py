@@ -164,7 +164,7 @@ def test_a_card_that_torch_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
     assert not facts()["python"].ok
-    assert "3.10 to 3.14" in facts()["python"].fix
+    assert "3.10 to 3.13" in facts()["python"].fix
 
 
 def test_no_data_and_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ LOCK, CUDA_LOCK = read_lock("requirements.lock"), read_lock("requirements-cuda.l
 PINS = [Requirement(line) for line in LOCK]
 CUDA_PINS = [Requirement(line) for line in CUDA_LOCK]
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 SYSTEMS = {
     "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
     "macos": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
