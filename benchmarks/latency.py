@@ -116,14 +116,14 @@ HOOK = """(() => {
 @contextmanager
 def notebook_page(sources: Sequence[str]) -> Iterator[Any]:
     """Chromium on a new notebook of these cells in JupyterLab, all of them run."""
-    chromium = find_chromium()
-    if chromium is None:
-        sys.exit(HOW_TO_GET)
-    with tempfile.TemporaryDirectory() as folder:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        chromium = find_chromium(playwright)
+        if chromium is None:
+            sys.exit(HOW_TO_GET)
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         kernelspec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernelspec), Path(folder) / "latency.ipynb")
-        with jupyterlab(Path(folder)) as address, sync_playwright() as playwright:
+        with jupyterlab(Path(folder)) as address:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1200})
             page.add_init_script(HOOK)

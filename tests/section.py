@@ -25,8 +25,7 @@ def update(name: str, table: list[str], keys: int = 1, readme: Path = README) ->
         raise ValueError(
             f"the table '{name}' in {readme} has other columns: run the whole command, which writes it anew"
         )
-    rows = {tuple(line.split(" | ")[:keys]): line for line in old[2:]}
-    rows |= {tuple(line.split(" | ")[:keys]): line for line in table[2:]}
+    rows = {tuple(line.split(" | ")[:keys]): line for line in old[2:] + table[2:]}
     write(name, [*table[:2], *rows.values()], readme)
 
 

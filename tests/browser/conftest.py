@@ -16,10 +16,9 @@ from tests.browser.labserver import FLAGS, HOW_TO_GET, ROOT, find_chromium, jupy
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict, playwright: Playwright) -> dict:
-    """Use the system's Chromium, else the one that `playwright install chromium` fetched. None there: a failure where
-    CI is set, elsewhere a skip that says how to get it."""
-    path = find_chromium() or playwright.chromium.executable_path
-    if not Path(path).is_file():
+    """Use the Chromium that is there. None: a failure where CI is set, elsewhere a skip that says how to get it."""
+    path = find_chromium(playwright)
+    if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET)
     return {**browser_type_launch_args, "executable_path": path, "args": FLAGS}
 

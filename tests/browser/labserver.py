@@ -21,6 +21,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
+from playwright.sync_api import Playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -44,10 +45,11 @@ HOW_TO_GET = (
 )
 
 
-def find_chromium() -> str | None:
-    """The browser's path: CHROMIUM, else a known name on the PATH, else a known place."""
+def find_chromium(playwright: Playwright) -> str | None:
+    """The browser's path: CHROMIUM, else a known name on the PATH, else a known place, else where
+    `playwright install chromium` puts it."""
     given = os.environ.get("CHROMIUM")
-    candidates = [given] if given else [*(shutil.which(n) for n in NAMES), *PLACES]
+    candidates = [given] if given else [*(shutil.which(n) for n in NAMES), *PLACES, playwright.chromium.executable_path]
     return next((c for c in candidates if c and Path(c).is_file()), None)
 
 

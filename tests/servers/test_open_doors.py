@@ -39,8 +39,7 @@ def plain(file, binary=False):
         yield opened
 jupyter_client.connect.secure_write = plain
 """
-Attack = Callable[[House], str]
-DOORS: dict[str, tuple[str, list[Attack]]] = {
+DOORS: dict[str, tuple[str, list[Callable[[House], str]]]] = {
     "nobody is asked who he is": (NO_LOGIN, [without_token]),
     "a part of the token will do": (HALF_A_TOKEN, [wrong_tokens]),
     "kernels have ports": ("--KernelManager.transport=tcp", [ports]),
