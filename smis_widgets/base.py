@@ -116,6 +116,10 @@ class Panel(widgets.VBox, Generic[State]):
             if not isinstance(error, Exception):
                 raise
 
+    def guarded(self, deed: Callable[..., object]) -> Callable[..., None]:
+        """A callback that does this with what it is called with. Whatever goes wrong is said in the status line."""
+        return lambda *args: self.attempt(partial(deed, *args))
+
     def button(
         self, word: str, icon: str, tip: str, deed: Callable[[], object], look: str = "smis-tool"
     ) -> widgets.Button:

@@ -156,9 +156,9 @@ class View:
         self.surfaces = {}
         boxes = []
         for name, caption in PICTURES:
-            surface = Surface((width * factor, height * factor), shown, self._clicked)
+            surface = Surface((width * factor, height * factor), shown, self.panel.guarded(self._clicked))
             surface.widget.tooltip = caption
-            surface.widget.on_mouse_move(self._pointed)
+            surface.widget.on_mouse_move(self.panel.guarded(self._pointed))
             surface.widget.on_mouse_out(lambda x, y: self.panel.attempt(self.panel.unpoint))
             self.surfaces[name] = surface
             boxes.append(widgets.VBox([widgets.HTML(f"<small>{caption}</small>"), surface.widget]))
@@ -196,12 +196,12 @@ class View:
 
     def _clicked(self, x: int, y: int) -> None:
         """A click into a map, in its pixels."""
-        self.panel.attempt(lambda: self.panel.act(lambda state: state.at(*self._place(state, x, y))))
+        self.panel.act(lambda state: state.at(*self._place(state, x, y)))
 
     def _pointed(self, x: float, y: float) -> None:
         """The mouse over a map, in its pixels."""
         if is_place(x, y):
-            self.panel.attempt(lambda: self.panel.point(*self._place(self.panel.state, x, y)))
+            self.panel.point(*self._place(self.panel.state, x, y))
 
     def _place(self, state: CGNormState, x: float, y: float) -> tuple[int, int]:
         """The pixel of the block's maps at a place of a surface."""

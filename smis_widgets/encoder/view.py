@@ -49,7 +49,7 @@ class EncoderControls:
         self.shown = fitted(config.image_size, PICTURE, 300)
         self.stage_height = fitted(config.image_size, STAGE, 220)[1]
         self.layers, self.codes = strips(self.laboratory)
-        self.picture = Surface(self.shown, self.shown, self._clicked)
+        self.picture = Surface(self.shown, self.shown, explorer.guarded(self._clicked))
         self.picture.widget.add_class("smis-poke").add_class("smis-fit")
         self.picture.widget.tooltip = "The picture: click to poke"
         self.stages = self._plain((WIDTH - PICTURE, self.stage_height), "The class: in the label map, masked, resized")
@@ -131,8 +131,7 @@ class EncoderControls:
     def _clicked(self, x: int, y: int) -> None:
         """A click on the picture pokes there."""
         height, width = self.laboratory.config.image_size
-        place = (x * width // self.shown[0], y * height // self.shown[1])
-        self.explorer.attempt(lambda: self.explorer.poke(*place))
+        self.explorer.poke(x * width // self.shown[0], y * height // self.shown[1])
 
     # --- the state, on the screen --------------------------------------------------------------------------------
     def show(self, state: EncoderState, frame: Frame) -> None:

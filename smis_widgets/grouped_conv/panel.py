@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -104,4 +103,4 @@ class GroupedConvExplorer(Panel[ConvState]):
             unit = find(Plan(state.layer), x / fine, y / fine)
             return replace(state, chosen=None) if unit in (None, state.chosen) else state.look(unit)
 
-        self.attempt(partial(self.act, chosen))
+        self.act(chosen)

@@ -57,8 +57,8 @@ class View:
     def __init__(self, panel: GroupedConvExplorer) -> None:
         self.panel = panel
         size = (SHOWN[0] * FINE, SHOWN[1] * FINE)
-        self.diagram = Surface(size, SHOWN, partial(panel.clicked, Plan.unit_at))
-        self.matrix = Surface(size, SHOWN, partial(panel.clicked, Plan.row_at))
+        self.diagram = Surface(size, SHOWN, panel.guarded(partial(panel.clicked, Plan.unit_at)))
+        self.matrix = Surface(size, SHOWN, panel.guarded(partial(panel.clicked, Plan.row_at)))
         self.diagram.widget.tooltip, self.matrix.widget.tooltip = "Connections: click a unit", "Weights: click a row"
         self.sliders = {name: self._slider(name) for name in SLIDERS}
         self.unit = widgets.IntSlider(

@@ -6,6 +6,8 @@ Interrupt: a KeyboardInterrupt at one line, as the kernel's button "stop" would 
 
 from __future__ import annotations
 
+import dis
+import inspect
 import linecache
 import sys
 from collections import Counter
@@ -42,7 +44,10 @@ class Mines:
         if event != "call" or self.place or not ours(code) or code.co_name.startswith("<"):
             return
         name = place_of(code)
-        if frame.f_lasti > 0 or code.co_name in self.spared or self.exploded[name] >= self.times:
+        if frame.f_back is not None and frame.f_back.f_code.co_name == "__del__":
+            return  # a widget of an earlier trial is swept up just now: not of this event
+        goes_on = code.co_flags & inspect.CO_GENERATOR and frame.f_lasti > first(code)
+        if goes_on or code.co_name in self.spared or self.exploded[name] >= self.times:
             return  # a generator goes on: it was entered before
         self.exploded[name] += 1
         self.place = name
@@ -92,6 +97,12 @@ def traced(trace: Callable[[FrameType, str, Any], Any], deed: Callable[[], objec
 def ours(code: CodeType) -> bool:
     """Whether code belongs to smis or smis_widgets."""
     return code.co_filename.startswith(OURS)
+
+
+def first(code: CodeType) -> int:
+    """Where a generator is when it is entered for the first time. Before Python 3.11 that is before its code."""
+    starts = (step.offset for step in dis.get_instructions(code) if step.opname == "RESUME")
+    return next(starts, -1)
 
 
 def place_of(code: CodeType) -> str:
