@@ -43,12 +43,13 @@ class Mines:
         code = frame.f_code
         if event != "call" or self.place or not ours(code) or code.co_name.startswith("<"):
             return
-        name = place_of(code)
         if frame.f_back is not None and frame.f_back.f_code.co_name == "__del__":
             return  # a widget of an earlier trial is swept up just now: not of this event
-        goes_on = code.co_flags & inspect.CO_GENERATOR and frame.f_lasti > first(code)
-        if goes_on or code.co_name in self.spared or self.exploded[name] >= self.times:
+        if code.co_flags & inspect.CO_GENERATOR and frame.f_lasti > first(code):
             return  # a generator goes on: it was entered before
+        name = place_of(code)
+        if code.co_name in self.spared or self.exploded[name] >= self.times:
+            return
         self.exploded[name] += 1
         self.place = name
         raise Injected(f"injected in {code.co_name}")
